@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "allocator/memory_reader.hpp"
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace allocd::allocator {
+
+std::optional<std::string> MemoryReader::read_string(std::uint64_t address, std::size_t limit) {
+  std::string text;
+  std::array<std::byte, 256> chunk{};
+  while (text.size() < limit) {
+    const std::size_t want = std::min(chunk.size(), limit - text.size());
+    const std::size_t count = read_some(address + text.size(), std::span(chunk).first(want));
+    if (count == 0) return std::nullopt;
+    const auto* bytes = reinterpret_cast<const char*>(chunk.data());
+    const std::size_t length = strnlen(bytes, count);
+    text.append(bytes, length);
+    if (length < count) return text;
+  }
+  return std::nullopt;
+}
+
+std::size_t ProcessMemory::read_some(std::uint64_t address, std::span<std::byte> out) {
+  if (++reads_ > kMaxReads || !keep_going_()) {
+    error_ = ETIME;
+    return 0;
+  }
+  const iovec local{out.data(), out.size()};
+  // The address is one of the other process, never dereferenced here.
+  const iovec remote{reinterpret_cast<void*>(address), out.size()};  // NOLINT(performance-no-int-to-ptr)
+  const ssize_t count = ::process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+  if (count <= 0) {
+    error_ = count < 0 ? errno : EFAULT;
+    return 0;
+  }
+  return static_cast<std::size_t>(count);
+}
+
+}  // namespace allocd::allocator
