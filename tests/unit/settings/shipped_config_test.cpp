@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration we ship teaches by example: every example must be right.
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "base/text.hpp"
+#include "settings/schema.hpp"
+#include "support/settings_text.hpp"
+
+namespace fs = std::filesystem;
+using namespace allocd::settings;
+
+namespace {
+
+const fs::path kConfig = fs::path(ALLOCD_SOURCE_DIR) / "config";
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  INFO(path.string());
+  REQUIRE(file.good());
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// As the head of the file says: ## explains, one # hides a setting.
+std::string uncomment(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto line = allocd::base::take_line(text);
+    if (line.starts_with("##") || line.empty()) continue;
+    REQUIRE(line[0] == '#');
+    out += std::string(line.substr(1)) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the shipped file sets nothing") {
+  const auto settings = allocd::test::good(read_text(kConfig / "allocd.yaml"));
+  CHECK(settings.observe == Observe{});
+  CHECK(settings.services.empty());
+}
+
+TEST_CASE("the shipped file, uncommented, shows the defaults and an example service") {
+  const auto text = uncomment(read_text(kConfig / "allocd.yaml"));
+  const auto settings = allocd::test::good(text);
+  CHECK(settings.observe == Observe{});
+  REQUIRE(settings.services.size() == 1);
+  CHECK(settings.services[0].selectors.size() == 2);
+  CHECK(settings.services[0].allocator == Wanted::jemalloc);
+}
+
+TEST_CASE("the shipped file names every key, with its range") {
+  const auto text = read_text(kConfig / "allocd.yaml");
+  const auto settings = uncomment(text);
+  for (const auto& key : documented_keys()) {
+    const auto name = key.path.substr(key.path.rfind('.') + 1);
+    if (name == "NAME") continue;
+    INFO(key.path);
+    CHECK(settings.find(name + ":") != std::string::npos);
+    if (key.path.starts_with("observe.")) CHECK(text.find(key.range) != std::string::npos);
+  }
+}
+
+TEST_CASE("the shipped examples are good, each alone and all together") {
+  std::vector<SourceText> sources;
+  for (const auto& entry : fs::directory_iterator(kConfig / "conf.d" / "examples")) {
+    INFO(entry.path().string());
+    CHECK(entry.path().string().ends_with(".yaml.example"));
+    sources.push_back({entry.path().filename().string(), read_text(entry.path())});
+    CHECK_FALSE(allocd::test::good(sources.back().text).services.empty());
+  }
+  std::set<std::string> names;
+  for (const auto& source : sources) names.insert(source.name);
+  CHECK(names ==
+        std::set<std::string>{"containers.yaml.example", "sglang.yaml.example", "vllm.yaml.example"});
+  CHECK(allocd::test::report(sources).empty());
+}
