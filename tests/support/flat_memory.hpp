@@ -22,6 +22,7 @@ class FlatMemory final : public allocator::MemoryReader {
     if (address < base_ || address - base_ >= content_.size()) return 0;
     const auto from = content_.subspan(static_cast<std::size_t>(address - base_));
     const std::size_t count = std::min(from.size(), out.size());
+    if (count == 0) return 0;
     std::memcpy(out.data(), from.data(), count);
     return count;
   }

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/assess.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "allocator/classify.hpp"
+#include "allocator/kind.hpp"
+#include "base/text.hpp"
+
+namespace allocd::policy {
+
+namespace {
+
+using allocator::Kind;
+using allocator::Rung;
+using settings::Wanted;
+
+enum LinkIndex : std::size_t { kPolicy, kOnDisk, kLoaded, kStartedAfter, kResolved };
+
+// A map of names says what is there, not what is used.
+std::optional<Kind> known_malloc(const ProcessFacts& process) {
+  const bool proven = process.rung == Rung::resolved || process.rung == Rung::fingerprint;
+  if (!proven || process.active == Kind::unknown) return std::nullopt;
+  return process.active;
+}
+
+Reason reason_of_wrong_malloc(Kind wanted, Kind active, const ProcessFacts& process) {
+  if (process.is_static) return Reason::static_program;
+  if (process.wanted_is_mapped_idle) return Reason::mapped_not_active;
+  const bool c_library = active == Kind::glibc || active == Kind::musl;
+  return c_library && wanted != Kind::glibc ? Reason::preload_lost : Reason::other_allocator;
+}
+
+// A process whose malloc is known and is not the wanted one.
+StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, const ProcessFacts& process) {
+  if (view.setting == Setting::out_of_reach) return {State::not_enforceable, Reason::unreachable};
+  // No setting mends a program without a dynamic linker.
+  if (process.is_static) return {State::violation, Reason::static_program};
+  switch (view.setting) {
+    case Setting::no_bus:
+      return {State::unknown, Reason::bus_unavailable};
+    case Setting::silent:
+    case Setting::contradicts:
+      return {State::not_applied, Reason::not_configured};
+    case Setting::not_loaded:
+      return {State::not_applied, Reason::not_loaded};
+    case Setting::overridden:
+      return {State::violation, Reason::overridden};
+    default:
+      break;
+  }
+  if (process.started_at < view.loaded_at) return {State::pending_restart, Reason::started_before};
+  return {State::violation, reason_of_wrong_malloc(wanted, active, process)};
+}
+
+int severity(State state) {
+  switch (state) {
+    case State::violation:
+      return 5;
+    case State::pending_restart:
+      return 4;
+    case State::not_applied:
+      return 3;
+    case State::not_enforceable:
+      return 2;
+    case State::unknown:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+std::string library_name(const std::string& path, Kind kind) {
+  return base::escape_for_terminal(path.empty() ? allocator::kKindNames.name(kind)
+                                                : allocator::base_name(path));
+}
+
+std::string describe(const ProcessFacts& process) {
+  return fmt::format("{} {}", engine::kRoleNames.name(process.role), process.pid);
+}
+
+// What the processes of a unit come to, whatever their order.
+struct Tally {
+  std::size_t right = 0;    // wanted malloc
+  std::size_t wrong = 0;    // another one, and known
+  std::size_t not_yet = 0;  // not known yet, or still starting
+  std::size_t not_permitted = 0;
+  const ProcessFacts* first_right = nullptr;  // smallest pid
+  const ProcessFacts* oldest = nullptr;       // of those that started before the setting
+  const ProcessFacts* worst = nullptr;
+  StateAndReason worst_is{State::compliant, Reason::none};
+
+  [[nodiscard]] std::size_t known() const { return right + wrong; }
+  [[nodiscard]] std::size_t counted() const { return known() + not_yet + not_permitted; }
+};
+
+void note_wrong(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
+  ++tally.wrong;
+  const auto rank = [](const ProcessFacts* facts, StateAndReason is) {
+    return std::tuple(-severity(is.first), static_cast<int>(is.second), facts->pid);
+  };
+  if (tally.worst == nullptr || rank(&process, judged) < rank(tally.worst, tally.worst_is)) {
+    tally.worst = &process;
+    tally.worst_is = judged;
+  }
+  const auto age = [](const ProcessFacts& facts) { return std::pair(facts.started_at, facts.pid); };
+  if (judged.second == Reason::started_before &&
+      (tally.oldest == nullptr || age(process) < age(*tally.oldest))) {
+    tally.oldest = &process;
+  }
+}
+
+Tally count_processes(Wanted wanted, const SettingView& view, std::span<const ProcessFacts> processes) {
+  Tally tally;
+  for (const ProcessFacts& process : processes) {
+    const auto judged = assess_process(wanted, view, process);
+    const bool known = known_malloc(process).has_value() && process.permitted;
+    if (judged.first == State::exempt) continue;
+    if (judged.first == State::compliant) {
+      ++tally.right;
+      if (tally.first_right == nullptr || process.pid < tally.first_right->pid) tally.first_right = &process;
+    } else if (judged.second == Reason::not_permitted) {
+      ++tally.not_permitted;
+    } else if (!known || judged.second == Reason::unreadable) {
+      ++tally.not_yet;
+    } else {
+      note_wrong(tally, process, judged);
+    }
+  }
+  return tally;
+}
+
+std::string describe_wrong(Kind wanted, const ProcessFacts& process) {
+  const Kind active = process.active.value_or(Kind::unknown);
+  std::string text =
+      fmt::format("{}: malloc resolves to {}", describe(process), library_name(process.active_path, active));
+  if (process.is_static) {
+    text = fmt::format("{}: a static program with {}'s malloc, nothing can be preloaded", describe(process),
+                       allocator::kKindNames.name(active));
+  } else if (process.wanted_is_mapped_idle) {
+    text += fmt::format("; {} is mapped and idle", library_name(process.idle_path, wanted));
+  }
+  return text;
+}
+
+std::string describe_counts(const Tally& tally) {
+  std::string text = fmt::format("{} of {} processes", tally.right, tally.counted());
+  if (tally.not_yet > 0) text += fmt::format(", {} not known yet", tally.not_yet);
+  if (tally.not_permitted > 0) text += fmt::format(", {} may not be read", tally.not_permitted);
+  return text;
+}
+
+Link decide_resolved(Kind wanted, const UnitSetting& setting, const Tally& tally) {
+  const auto name = allocator::kKindNames.name(wanted);
+  if (tally.wrong > 0) {
+    std::string text = describe_wrong(wanted, *tally.worst);
+    if (tally.worst_is.second == Reason::preload_lost && !setting.root_directory.empty()) {
+      text += "; the unit runs under RootDirectory=" + base::escape_for_terminal(setting.root_directory);
+    }
+    return {Verdict::fails, text + fmt::format(" ({} has malloc in {})", name, describe_counts(tally))};
+  }
+  if (tally.counted() == 0) return {Verdict::unknown, "no process of the service runs"};
+  if (tally.right == 0 || tally.not_permitted > 0) {
+    return {Verdict::unknown, fmt::format("{} has malloc in {}", name, describe_counts(tally))};
+  }
+  return {Verdict::holds,
+          fmt::format("malloc resolves to {} in {}", library_name(tally.first_right->active_path, wanted),
+                      describe_counts(tally))};
+}
+
+Link decide_started_after(const SettingView& view, const Tally& tally) {
+  if (view.setting == Setting::out_of_reach) return {Verdict::not_applicable, view.on_disk.evidence};
+  if (tally.known() == 0) return {Verdict::unknown, "no process is known well enough"};
+  if (tally.oldest != nullptr) {
+    return {Verdict::fails, fmt::format("{} started {:.0f} s before the setting was written",
+                                        describe(*tally.oldest), view.loaded_at - tally.oldest->started_at)};
+  }
+  if (tally.wrong == 0 && view.setting == Setting::asks) return {Verdict::holds, "every process has it"};
+  if (view.setting != Setting::asks) return {Verdict::unknown, "no loaded setting to compare with"};
+  if (view.loaded_at <= 0) return {Verdict::unknown, "when the setting was written is not known"};
+  return {Verdict::holds, "every process started after the setting was written"};
+}
+
+// Nothing systemd sets asks for the wanted malloc. If every process has it all the same, nothing needs to.
+void settle_silence(const Tally& tally, Assessment& result) {
+  if (tally.wrong > 0 || tally.counted() == 0) return;
+  auto& chain = result.chain;
+  if (tally.right == 0) {
+    chain[kOnDisk].verdict = Verdict::unknown;
+    return;
+  }
+  for (const auto link : {kOnDisk, kLoaded, kStartedAfter}) chain[link].verdict = Verdict::not_applicable;
+  chain[kLoaded].evidence = "not needed: the processes have it by other means";
+  chain[kStartedAfter].evidence = chain[kLoaded].evidence;
+}
+
+// Any process of this setting that had the wrong malloc would be told the same.
+StateAndReason state_of_setting(Setting setting) {
+  switch (setting) {
+    case Setting::contradicts:
+      return {State::not_applied, Reason::not_configured};
+    case Setting::not_loaded:
+      return {State::not_applied, Reason::not_loaded};
+    case Setting::overridden:
+      return {State::violation, Reason::overridden};
+    case Setting::no_bus:
+      return {State::unknown, Reason::bus_unavailable};
+    default:
+      return {State::compliant, Reason::none};
+  }
+}
+
+StateAndReason decide_inactive(const UnitSetting& setting) {
+  if (setting.load_state == "not-found") return {State::inactive, Reason::unit_not_found};
+  if (setting.load_state == "masked") return {State::inactive, Reason::unit_masked};
+  return {State::inactive, Reason::unit_down};
+}
+
+StateAndReason decide_state(const UnitSetting& setting, const SettingView& view, const Tally& tally,
+                            bool any_process) {
+  if (tally.wrong > 0) return tally.worst_is;
+  if (!any_process && setting.source == settings::SelectorKind::cgroup)
+    return {State::inactive, Reason::unit_down};
+  if (!any_process && view.setting != Setting::no_bus) return decide_inactive(setting);
+  // Only shims are left to see: the payload is elsewhere.
+  if (tally.counted() == 0 && view.setting == Setting::out_of_reach) {
+    return {State::not_enforceable, Reason::unreachable};
+  }
+  const auto from_setting = state_of_setting(view.setting);
+  if (from_setting.first != State::compliant) return from_setting;
+  if (tally.not_permitted > 0) return {State::unknown, Reason::not_permitted};
+  if (tally.right == 0) return {State::unknown, Reason::unreadable};
+  return {State::compliant, Reason::none};
+}
+
+Assessment make_exempt() {
+  Assessment result{.state = State::exempt, .reason = Reason::no_policy, .chain = {}};
+  result.chain.fill({Verdict::not_applicable, "the policy asks for nothing"});
+  result.chain[kPolicy].verdict = Verdict::fails;
+  return result;
+}
+
+}  // namespace
+
+StateAndReason assess_process(Wanted wanted, const SettingView& view, const ProcessFacts& process) {
+  const auto kind = wanted_kind(wanted);
+  if (!kind || process.role == engine::Role::container_shim) return {State::exempt, Reason::no_policy};
+  if (!process.permitted) return {State::unknown, Reason::not_permitted};
+  const auto active = known_malloc(process);
+  if (!active) return {State::unknown, Reason::unreadable};
+  if (*active == *kind) return {State::compliant, Reason::none};
+  if (process.role == engine::Role::starting) return {State::unknown, Reason::unreadable};
+  return judge_wrong(*kind, *active, view, process);
+}
+
+StateAndReason assess_process(Wanted wanted, const UnitSetting& setting, const ProcessFacts& process) {
+  return assess_process(wanted, decide_setting(wanted, setting), process);
+}
+
+Assessment assess_unit(Wanted wanted, const UnitSetting& setting, std::span<const ProcessFacts> processes) {
+  const auto kind = wanted_kind(wanted);
+  if (!kind) return make_exempt();
+  const SettingView view = decide_setting(wanted, setting);
+  const Tally tally = count_processes(wanted, view, processes);
+  Assessment result;
+  std::tie(result.state, result.reason) = decide_state(setting, view, tally, !processes.empty());
+  result.chain[kPolicy] = {Verdict::holds,
+                           fmt::format("the policy asks for {}", settings::kWantedNames.name(wanted))};
+  result.chain[kOnDisk] = view.on_disk;
+  result.chain[kLoaded] = view.loaded;
+  result.chain[kStartedAfter] = decide_started_after(view, tally);
+  result.chain[kResolved] = decide_resolved(*kind, setting, tally);
+  if (view.setting == Setting::silent) settle_silence(tally, result);
+  return result;
+}
+
+}  // namespace allocd::policy
