@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A member added to the model and forgotten in its table would silently be missing from every document.
+#include "snapshot/members.hpp"
+
+#include <cstddef>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace allocd;
+
+// Converts to anything, to ask a struct how many members it can be made from.
+struct Anything {
+  template <typename T>
+  operator T() const;  // NOLINT(google-explicit-constructor): that is the point; never defined
+};
+
+template <typename T, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...>) {
+  return requires { T{(static_cast<void>(I), Anything{})...}; };
+}
+
+template <typename T, std::size_t N = 0>
+constexpr std::size_t member_count() {
+  if constexpr (takes<T>(std::make_index_sequence<N + 1>{})) {
+    return member_count<T, N + 1>();
+  } else {
+    return N;
+  }
+}
+
+template <typename T>
+void check_table() {
+  std::set<std::string_view> keys;
+  std::size_t visits = 0;
+  const T object{};
+  snapshot::detail::each_member(object, [&](std::string_view key, const auto& /*member*/) {
+    ++visits;
+    keys.insert(key);
+  });
+  CHECK(visits == member_count<T>());
+  CHECK(keys.size() == visits);
+}
+
+}  // namespace
+
+TEST_CASE("the table of each struct lists every member, once") {
+  check_table<snapshot::Memory>();
+  check_table<snapshot::Library>();
+  check_table<snapshot::Evidence>();
+  check_table<engine::Ranks>();
+  check_table<snapshot::Process>();
+  check_table<snapshot::RoleSum>();
+  check_table<policy::Link>();
+  check_table<policy::Assessment>();
+  check_table<snapshot::Unit>();
+  check_table<snapshot::Collector>();
+  check_table<snapshot::ConfigState>();
+  check_table<snapshot::BusSummary>();
+  check_table<snapshot::Own>();
+  check_table<snapshot::Snapshot>();
+}
