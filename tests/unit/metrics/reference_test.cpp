@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of metrics against what is served, against the committed page, and against the naming rules.
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "metrics/metrics.hpp"
+#include "page.hpp"
+#include "rich_snapshot.hpp"
+#include "support/catch.hpp"
+
+using namespace allocd;
+using metrics::MetricDoc;
+using test::Page;
+
+namespace {
+
+std::string read_whole(const std::string& path) {
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Page rich_page(const snapshot::Snapshot& snapshot) {
+  const metrics::ExporterFacts facts{
+      .version = "9", .started_at = 1, .fetch_duration = 0.5, .fetch_errors = 3};
+  return Page(metrics::Scrape{.snapshot = &snapshot, .exporter = facts, .now = snapshot.taken_at});
+}
+
+// "name" and "label,label" of a series, in the order they are written.
+std::pair<std::string, std::string> name_and_labels(const std::string& series) {
+  const std::string name = series.substr(0, series.find('{'));
+  std::string labels;
+  static const std::regex kLabel("[{,]([a-z_]+)=\"");
+  for (std::sregex_iterator at(series.begin(), series.end(), kLabel), end; at != end; ++at) {
+    labels += (labels.empty() ? "" : ",") + (*at)[1].str();
+  }
+  return {name, labels};
+}
+
+std::size_t series_of_one_unit(const snapshot::Unit& unit) {
+  snapshot::Snapshot snapshot = test::rich_snapshot();
+  snapshot.units = {unit};
+  return rich_page(snapshot).about_units();
+}
+
+}  // namespace
+
+TEST_CASE("docs/metrics.md is what the table says") {
+  INFO("write it again: allocd-exporter --print-metrics-reference > docs/metrics.md");
+  CHECK(read_whole(ALLOCD_SOURCE_DIR "/docs/metrics.md") == metrics::render_reference());
+}
+
+TEST_CASE("every series is documented with its labels, and every documented metric is served") {
+  const snapshot::Snapshot snapshot = test::rich_snapshot();
+  std::set<std::pair<std::string, std::string>> served;
+  for (const auto& [series, value] : rich_page(snapshot).series) served.insert(name_and_labels(series));
+  std::set<std::pair<std::string, std::string>> documented;
+  for (const MetricDoc& doc : metrics::documented_metrics()) documented.emplace(doc.name, doc.labels);
+  CHECK(served == documented);
+}
+
+TEST_CASE("HELP and TYPE of each family are those of the table") {
+  const snapshot::Snapshot snapshot = test::rich_snapshot();
+  const Page page = rich_page(snapshot);
+  const auto has = [&](const std::string& comment) {
+    return std::ranges::count(page.comments, comment) == 1;
+  };
+  for (const MetricDoc& doc : metrics::documented_metrics()) {
+    CAPTURE(doc.name);
+    const std::string name(doc.name);
+    CHECK(has("# TYPE " + name + (doc.type == metrics::Type::counter ? " counter" : " gauge")));
+    const std::string help = "# HELP " + name + " " + std::string(doc.meaning) + ". Source: ";
+    CHECK(
+        std::ranges::any_of(page.comments, [&](const std::string& line) { return line.starts_with(help); }));
+  }
+  CHECK(page.comments.size() == 2 * metrics::documented_metrics().size());
+}
+
+TEST_CASE("names follow the rules for names") {
+  static const std::regex kName("allocd_[a-z]+(_[a-z]+)*");
+  constexpr std::array kReservedLabels{"service", "cluster", "env",      "zone",
+                                       "owner",   "type",    "instance", "job"};
+  std::set<std::string_view> names;
+  for (const MetricDoc& doc : metrics::documented_metrics()) {
+    CAPTURE(doc.name);
+    CHECK(std::regex_match(std::string(doc.name), kName));
+    CHECK(doc.name.ends_with("_total") == (doc.type == metrics::Type::counter));
+    for (const char* const suffix :
+         {"_count", "_sum", "_bucket", "_percent", "_kb", "_mib", "_ms", "_milliseconds"}) {
+      CHECK_FALSE(doc.name.ends_with(suffix));
+    }
+    for (const std::string_view label : base::split(doc.labels, ',')) {
+      CHECK(std::ranges::find(kReservedLabels, label) == kReservedLabels.end());
+    }
+    CHECK_FALSE(doc.meaning.empty());
+    CHECK_FALSE(doc.source.empty());
+    CHECK(doc.meaning.find_first_of("\n|\\") == std::string_view::npos);  // a table cell, and HELP
+    CHECK(doc.source.find_first_of("\n|\\") == std::string_view::npos);
+    CHECK(names.insert(doc.name).second);
+  }
+}
+
+TEST_CASE("a unit with everything in every role stays inside the budget of series, exactly") {
+  const snapshot::Unit unit = test::rich_unit("x.service");
+  CHECK(series_of_one_unit(unit) ==
+        metrics::kSeriesPerUnit + (engine::kRoleNames.names.size() * metrics::kSeriesPerRole));
+}
+
+TEST_CASE("a usual unit of three roles has fewer than 150 series") {
+  snapshot::Unit unit = test::rich_unit("x.service");
+  unit.roles = {test::usual_role(engine::Role::api_server), test::usual_role(engine::Role::engine_core),
+                test::usual_role(engine::Role::worker)};
+  const std::size_t series = series_of_one_unit(unit);
+  CHECK(series == metrics::kSeriesPerUnit + (3 * metrics::kUsualSeriesPerRole));
+  CHECK(series < 150);
+}
