@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/answer.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "ctl/advice.hpp"
+#include "ctl/find_unit.hpp"
+#include "ctl/json_views.hpp"
+#include "ctl/summary.hpp"
+#include "ctl/terminal_text.hpp"
+#include "ctl/views.hpp"
+#include "snapshot/client.hpp"
+
+namespace allocd::ctl {
+
+namespace {
+
+using snapshot::Snapshot;
+using snapshot::Unit;
+
+std::string said(std::string_view text, const RenderOptions& options) {
+  return fmt::format("allocctl: {}\n", printable(text, options.utf8));
+}
+
+Answer explain(const Snapshot& snapshot, const Unit& unit, bool json, const RenderOptions& options) {
+  const int code = is_settled(unit.assessment.state) ? kDone : kDiffers;
+  return {code, json ? render_explain_json(snapshot, unit) : render_explain(unit, options), ""};
+}
+
+Answer about_unit(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
+  const auto unit = find_unit(snapshot, line.unit);
+  if (!unit) return {kFailure, "", said(unit.error(), options)};
+  const bool json = line.output == Output::json;
+  if (line.command == Command::explain) return explain(snapshot, **unit, json, options);
+  return {kDone, json ? render_show_json(snapshot, **unit) : render_show(**unit, options), ""};
+}
+
+Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
+  const bool json = line.output == Output::json;
+  switch (line.command) {
+    case Command::status:
+      return {kDone, json ? render_status_json(snapshot, options.now) : render_status(snapshot, options), ""};
+    case Command::list:
+      return {kDone, json ? render_list_json(snapshot) : render_list(snapshot, options), ""};
+    case Command::metrics:
+      return {kDone, render_metrics(snapshot, options.now), ""};
+    case Command::show:
+    case Command::explain:
+      return about_unit(snapshot, line, options);
+    case Command::check_config:
+      break;  // needs no snapshot
+  }
+  return {kFailure, "", "allocctl: no such view\n"};
+}
+
+int exit_code_of(const base::Fault& fault) {
+  switch (fault.code) {
+    case EACCES:
+    case EPERM:
+      return kNoPrivilege;
+    case ENOENT:
+    case ENOTSOCK:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ETIMEDOUT:
+    case ENODATA:
+      return kUnreachable;
+    default:
+      return kFailure;
+  }
+}
+
+}  // namespace
+
+Answer answer_from(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
+  auto answer = render(snapshot, line, options);
+  // status says it at its head; elsewhere the data must not be taken for news.
+  if (line.command != Command::status && is_stale(snapshot, options.now)) {
+    answer.err.insert(0, said("warning: " + stale_text(snapshot, options.now), options));
+  }
+  return answer;
+}
+
+Answer answer_without_snapshot(const base::Fault& fault) {
+  Answer answer{exit_code_of(fault), "", fmt::format("allocctl: {}\n", printable(fault.message(), false))};
+  if (answer.code == kUnreachable) answer.err += "allocctl: try: systemctl status allocd\n";
+  if (answer.code == kNoPrivilege) answer.err += "allocctl: this socket is not open to you; try with sudo\n";
+  return answer;
+}
+
+Answer run(const CommandLine& line, const RenderOptions& options) {
+  if (line.command == Command::check_config) return check_config(line);
+  const bool with_processes =
+      line.command == Command::show || line.command == Command::explain ||
+      line.command == Command::status;  // a cgroup's age is that of its oldest process
+  const auto snapshot =
+      snapshot::fetch({.socket_path = line.socket, .deadline = line.timeout},
+                      with_processes ? snapshot::Detail::everything : snapshot::Detail::without_processes);
+  if (!snapshot) return answer_without_snapshot(snapshot.error());
+  return answer_from(*snapshot, line, options);
+}
+
+}  // namespace allocd::ctl

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The views as one JSON document each, for programs. Pure.
+//
+// Every document has schema_version; keys are stable, and a newer minor form may add some. Bytes are
+// integers, times are seconds since the epoch, durations are seconds, names of closed sets are those of
+// docs/snapshot.schema.json, and what could not be read is null. One line, ended by a newline.
+#pragma once
+
+#include <string>
+
+#include "snapshot/model.hpp"
+
+namespace allocd::ctl {
+
+inline constexpr int kViewSchemaVersion = 1;
+
+[[nodiscard]] std::string render_status_json(const snapshot::Snapshot& snapshot, double now);
+[[nodiscard]] std::string render_list_json(const snapshot::Snapshot& snapshot);
+// `unit` is the unit as docs/snapshot.schema.json describes it.
+[[nodiscard]] std::string render_show_json(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit);
+[[nodiscard]] std::string render_explain_json(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit);
+
+}  // namespace allocd::ctl

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wrapped prose and "label  value" lines, within the width and made printable. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ctl/paint.hpp"
+#include "ctl/render_options.hpp"
+
+namespace allocd::ctl {
+
+// `text` wrapped, every line after `indent` blanks.
+void add_prose(std::string& out, const RenderOptions& options, std::string_view text, std::size_t indent = 0,
+               Style style = Style::plain);
+
+// `label` in a column of `label_width`, then `text` wrapped beside it.
+struct Labelled {
+  std::string_view label;
+  std::string_view text;
+  std::size_t indent = 2;
+  std::size_t label_width = 12;
+  Style label_style = Style::faint;
+  Style style = Style::plain;
+};
+void add_labelled(std::string& out, const RenderOptions& options, const Labelled& line);
+
+// A heading with an empty line before it.
+void add_heading(std::string& out, const RenderOptions& options, std::string_view text);
+
+}  // namespace allocd::ctl

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/answer.hpp"
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "ctl/json_views.hpp"
+#include "snapshot/json.hpp"
+#include "support/catch.hpp"
+#include "support/sample_snapshot.hpp"
+
+using namespace allocd;
+using namespace allocd::ctl;
+using Json = nlohmann::json;
+
+namespace {
+
+const RenderOptions kFresh{.now = test::kSampleTime + 4};
+
+Answer answer(Command command, const std::string& unit = "", Output output = Output::table,
+              const RenderOptions& options = kFresh) {
+  CommandLine line;
+  line.command = command;
+  line.unit = unit;
+  line.output = output;
+  return answer_from(test::sample_snapshot(), line, options);
+}
+
+}  // namespace
+
+TEST_CASE("only explain speaks through its exit code") {
+  for (const auto command : {Command::status, Command::list, Command::metrics}) {
+    const auto one = answer(command);
+    CHECK(one.code == kDone);
+    CHECK_FALSE(one.out.empty());
+    CHECK(one.err.empty());
+  }
+  CHECK(answer(Command::show, "vllm").code == kDone);
+  CHECK(answer(Command::explain, "vllm").code == kDiffers);
+  CHECK(answer(Command::explain, "secret-llm").code == kDiffers);
+  CHECK(answer(Command::explain, "sglang").code == kDone);
+  CHECK(answer(Command::explain, "tgi").code == kDone);
+  CHECK(answer(Command::explain, "vllm", Output::json).code == kDiffers);
+}
+
+TEST_CASE("an unknown unit is a failure on standard error, made harmless") {
+  const auto one = answer(Command::show, "no\x1B[2Jsuch");
+  CHECK(one.code == kFailure);
+  CHECK(one.out.empty());
+  CHECK(one.err.starts_with("allocctl: no unit 'no\\x1b[2Jsuch' in the snapshot"));
+}
+
+TEST_CASE("old data is not passed off as news") {
+  const RenderOptions late{.now = test::kSampleTime + 300};
+  for (const auto command : {Command::list, Command::show, Command::explain, Command::metrics}) {
+    CHECK(
+        answer(command, "vllm", Output::table, late).err ==
+        "allocctl: warning: the last sample is 5m 0s old, at an interval of 10s: allocd is stuck, overloaded "
+        "or stopped\n");
+  }
+  CHECK(answer(Command::status, "", Output::table, late).out.starts_with("STALE: "));
+}
+
+TEST_CASE("a fault of the socket becomes an exit code and a next step") {
+  const auto code = [](int error) {
+    return answer_without_snapshot({"connect to", "/s", "why", error}).code;
+  };
+  CHECK(code(ENOENT) == kUnreachable);
+  CHECK(code(ECONNREFUSED) == kUnreachable);
+  CHECK(code(ETIMEDOUT) == kUnreachable);
+  CHECK(code(EACCES) == kNoPrivilege);
+  CHECK(code(EFBIG) == kFailure);
+  CHECK(code(0) == kFailure);
+  CHECK(answer_without_snapshot({"connect to", "/s\n", "why", ENOENT}).err ==
+        "allocctl: cannot connect to /s\\x0a: why\nallocctl: try: systemctl status allocd\n");
+}
+
+TEST_CASE("the JSON of each view carries its version and agrees with the snapshot") {
+  const auto sample = test::sample_snapshot();
+  const auto status = Json::parse(answer(Command::status, "", Output::json).out);
+  CHECK(status["schema_version"] == kViewSchemaVersion);
+  CHECK(status["states"]["inactive"] == 2);
+  CHECK(status["processes_unreadable"] == 1);
+  CHECK(status["age"] == 4.0);
+  CHECK(status["stale"] == false);
+  CHECK(status["units"].size() == sample.units.size());
+  CHECK(status["units"][5]["active"] == Json({{"glibc", 1}, {"jemalloc", 3}, {"tcmalloc", 1}}));
+  CHECK(status["units"][3]["started_at"].is_null());
+
+  const auto list = Json::parse(answer(Command::list, "", Output::json).out);
+  CHECK(list["schema_version"] == kViewSchemaVersion);
+  CHECK(list["units"][5] == Json({{"name", "vllm.service"},
+                                  {"service", "vllm"},
+                                  {"engine", "vllm"},
+                                  {"state", "violation"},
+                                  {"reason", "mapped_not_active"}}));
+
+  const auto show = Json::parse(answer(Command::show, "vllm", Output::json).out);
+  CHECK(show["unit"] == Json::parse(snapshot::render_json(sample))["units"][5]);
+
+  const auto explain = Json::parse(answer(Command::explain, "vllm", Output::json).out);
+  CHECK(explain["first_broken_link"] == "resolved");
+  CHECK(explain["chain"].size() == 5);
+  CHECK(explain["differing_processes"].size() == 2);
+  CHECK(explain["differing_processes"][1]["reason"] == "mapped_not_active");
+  const auto settled = Json::parse(answer(Command::explain, "tgi", Output::json).out);
+  CHECK(settled["first_broken_link"].is_null());
+}

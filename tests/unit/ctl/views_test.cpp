@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// The views as people see them, against files, and within 80 columns whatever the names.
+#include "ctl/views.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "base/text.hpp"
+#include "ctl/advice.hpp"
+#include "ctl/terminal_text.hpp"
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/sample_snapshot.hpp"
+
+using namespace allocd;
+using namespace allocd::ctl;
+
+namespace {
+
+constexpr double kNow = test::kSampleTime + 4;
+
+const snapshot::Unit& unit_named(const snapshot::Snapshot& sample, std::string_view name) {
+  const auto found = std::ranges::find(sample.units, name, &snapshot::Unit::name);
+  REQUIRE(found != sample.units.end());
+  return *found;
+}
+
+void check_golden(const std::string& name, const std::string& text) {
+  test::check_golden("unit/ctl/golden/" + name + ".txt", text);
+}
+
+void check_width(std::string_view text, std::size_t width) {
+  while (!text.empty()) {
+    const auto line = base::take_line(text);
+    INFO(line);
+    CHECK(display_width(line) <= width);
+    CHECK(printable(line, true) == line);  // nothing left for the terminal to obey
+  }
+}
+
+constexpr std::string_view kHostile =
+    "\x1B]0;owned\x07"
+    "模型模型模型/\xE2\x80\xAE"
+    "gnol-a-very-very-very-very-long-name\n\xFF\xFEwith-everything.service";
+
+void make_hostile(snapshot::Unit& unit) {
+  const std::string hostile(kHostile);
+  unit.name = unit.service = unit.load_state = unit.fragment_path = unit.control_group = hostile;
+  unit.preload = unit.malloc_conf = hostile + hostile;
+  unit.drop_in_paths = {hostile, std::string(300, 'x')};
+  for (auto& link : unit.assessment.chain) link.evidence = hostile + " " + hostile;
+  for (auto& process : unit.processes) {
+    process.comm = process.cgroup = hostile;
+    process.memory = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 0, 0};
+    process.pid = INT32_MAX;
+    process.threads = UINT32_MAX;
+    process.ranks = {4095, 4095, 4095, 4095};
+    process.role = engine::Role::resource_tracker;
+    process.state = policy::State::not_enforceable;
+    process.evidence.detail = hostile;
+    for (auto& library : process.evidence.libraries) library.path = library.build_id = hostile;
+  }
+  unit.roles = test::sample_roles(unit.processes);
+  for (auto& role : unit.roles) {
+    for (const auto kind : allocator::kKindNames.values()) role.active[kind] = UINT32_MAX;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("status") {
+  const auto sample = test::sample_snapshot();
+  check_golden("status", render_status(sample, {.now = kNow}));
+  check_golden("status_ascii", render_status(sample, {.utf8 = false, .now = kNow}));
+  check_golden("status_color", render_status(sample, {.color = true, .now = kNow}));
+}
+
+TEST_CASE("status of a node in trouble") {
+  auto sample = test::sample_snapshot();
+  sample.config.last_reload_successful = false;
+  sample.config.error =
+      "/etc/allocd/allocd.yaml:3:5: unknown key 'intervall'\n    intervall: 10s\n    ^\n  did you mean "
+      "'interval'?\n";
+  sample.bus = {false, 3, 1, 4, "Transport endpoint is not connected"};
+  sample.units.front().processes_dropped = 12;
+  check_golden("status_trouble", render_status(sample, {.now = test::kSampleTime + 305}));
+}
+
+TEST_CASE("status is stale after three intervals, not before") {
+  const auto sample = test::sample_snapshot();
+  CHECK_FALSE(render_status(sample, {.now = test::kSampleTime + 30}).starts_with("STALE"));
+  CHECK(render_status(sample, {.now = test::kSampleTime + 30.5}).starts_with("STALE"));
+  CHECK_FALSE(render_status(sample, {.now = test::kSampleTime - 3600}).starts_with("STALE"));
+}
+
+TEST_CASE("status without any unit says why there is none") {
+  auto sample = test::sample_snapshot();
+  sample.units.clear();
+  sample.config = {};
+  sample.config.built_in_discovery = true;
+  check_golden("status_empty", render_status(sample, {.now = kNow}));
+}
+
+TEST_CASE("list") {
+  check_golden("list", render_list(test::sample_snapshot(), {}));
+}
+
+TEST_CASE("list keeps one unit on one line, whole") {
+  auto sample = test::sample_snapshot();
+  for (auto& unit : sample.units) make_hostile(unit);
+  const auto text = render_list(sample, {});
+  CHECK(static_cast<std::size_t>(std::ranges::count(text, '\n')) == sample.units.size());
+  CHECK(static_cast<std::size_t>(std::ranges::count(text, '\t')) == 3 * sample.units.size());
+  CHECK(text.find("…") == std::string::npos);
+}
+
+TEST_CASE("show") {
+  const auto sample = test::sample_snapshot();
+  check_golden("show_vllm", render_show(unit_named(sample, "vllm.service"), {.now = kNow}));
+  check_golden("show_container", render_show(sample.units.front(), {.now = kNow}));
+  check_golden("show_masked", render_show(unit_named(sample, "triton.service"), {.now = kNow}));
+}
+
+TEST_CASE("show names a few of many processes that share their libraries") {
+  auto unit = test::sample_sglang();
+  const auto worker = unit.processes.back();
+  for (int i = 0; i < 20; ++i) unit.processes.push_back(worker);
+  CHECK(render_show(unit, {.now = kNow}).find("and 15 more") != std::string::npos);
+}
+
+TEST_CASE("explain") {
+  const auto sample = test::sample_snapshot();
+  const auto& vllm = unit_named(sample, "vllm.service");
+  check_golden("explain_vllm", render_explain(vllm, {.now = kNow}));
+  check_golden("explain_vllm_ascii", render_explain(vllm, {.utf8 = false, .now = kNow}));
+  check_golden("explain_vllm_color", render_explain(vllm, {.color = true, .now = kNow}));
+  check_golden("explain_compliant", render_explain(unit_named(sample, "sglang.service"), {.now = kNow}));
+  check_golden("explain_absent", render_explain(unit_named(sample, "tgi.service"), {.now = kNow}));
+  check_golden("explain_unreadable", render_explain(unit_named(sample, "secret-llm.service"), {.now = kNow}));
+}
+
+TEST_CASE("explain lists the first processes that differ and counts the rest") {
+  auto unit = test::sample_vllm();
+  unit.processes.assign(500, test::sample_idle_jemalloc_worker());
+  const auto text = render_explain(unit, {.now = kNow});
+  CHECK(text.find("Processes that differ: 500 of 500") != std::string::npos);
+  CHECK(text.find("and 480 more: allocctl show vllm.service") != std::string::npos);
+}
+
+TEST_CASE("no line is wider than asked for, for every state and reason and with hostile names") {
+  const bool utf8 = GENERATE(true, false);
+  const std::size_t width = GENERATE(std::size_t{80}, std::size_t{132});
+  const RenderOptions options{.width = width, .utf8 = utf8, .now = kNow};
+  auto sample = test::sample_snapshot();
+  check_width(render_status(sample, options), width);
+  for (auto& unit : sample.units) make_hostile(unit);
+  sample.hostname = sample.version = sample.bus.last_error = kHostile;
+  sample.bus.connected = false;
+  sample.config.last_reload_successful = false;
+  sample.config.error = std::string(kHostile) + std::string(kHostile);
+  check_width(render_status(sample, options), width);
+  for (const auto reason : policy::kReasonNames.values()) {
+    for (const auto state : policy::kStateNames.values()) {
+      auto& unit = sample.units.back();
+      unit.assessment.reason = reason;
+      unit.assessment.state = state;
+      check_width(render_explain(unit, options), width);
+    }
+  }
+  for (const auto& unit : sample.units) check_width(render_show(unit, options), width);
+}
+
+TEST_CASE("every reason has a meaning and an action that names the unit where it stands for one") {
+  for (const auto reason : policy::kReasonNames.values()) {
+    const auto advice = advice_for(reason, "a{unit}b.service");
+    CHECK_FALSE(advice.meaning.empty());
+    CHECK_FALSE(advice.action.empty());
+    CHECK(advice.meaning.ends_with('.'));
+    CHECK(advice.action.ends_with('.'));
+    CHECK(advice.action.find(" {unit}") == std::string::npos);
+  }
+  CHECK(advice_for(policy::Reason::started_before, "x.service").action.find("systemctl restart x.service") !=
+        std::string::npos);
+}
+
+TEST_CASE("the first broken link is the first that fails, else the first that is not known") {
+  using policy::Verdict;
+  policy::Assessment assessment;
+  const auto set = [&](Verdict a, Verdict b, Verdict c, Verdict d, Verdict e) {
+    assessment.chain = {{{a, ""}, {b, ""}, {c, ""}, {d, ""}, {e, ""}}};
+    return first_broken_link(assessment);
+  };
+  CHECK(set(Verdict::holds, Verdict::unknown, Verdict::holds, Verdict::fails, Verdict::fails) == 3);
+  CHECK(set(Verdict::holds, Verdict::not_applicable, Verdict::unknown, Verdict::holds, Verdict::unknown) ==
+        2);
+  CHECK(set(Verdict::holds, Verdict::holds, Verdict::not_applicable, Verdict::holds, Verdict::holds) ==
+        policy::kLinkCount);
+}
