@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/assess.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "host/drop_in.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+double modified_at(const host::Root& root, const std::string& path) {
+  if (path.empty()) return 0;
+  const auto status = root.status(path);
+  if (!status) return 0;
+  return static_cast<double>(status->st_mtim.tv_sec) + static_cast<double>(status->st_mtim.tv_nsec) * 1e-9;
+}
+
+policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted wanted) {
+  using allocator::LibraryState;
+  using allocator::Rung;
+  policy::ProcessFacts facts;
+  facts.pid = process.pid;
+  facts.role = process.role;
+  facts.started_at = process.started_at;
+  facts.rung = process.evidence.rung;
+  facts.permitted = process.reason != policy::Reason::not_permitted;
+  facts.is_static = process.evidence.rung == Rung::fingerprint;
+  const bool proved = facts.rung == Rung::resolved || facts.rung == Rung::fingerprint;
+  if (proved) facts.active = process.evidence.active;
+  const auto kind = policy::wanted_kind(wanted);
+  for (const auto& library : process.evidence.libraries) {
+    if (library.state == LibraryState::active) facts.active_path = library.path;
+    if (library.state == LibraryState::mapped_not_active && kind == library.kind) {
+      facts.wanted_is_mapped_idle = true;
+      facts.idle_path = library.path;
+    }
+  }
+  return facts;
+}
+
+}  // namespace
+
+policy::UnitSetting make_unit_setting(const host::Root& root, const snapshot::Unit& unit,
+                                      const host::UnitFacts* facts, const host::BusState& bus) {
+  policy::UnitSetting setting;
+  setting.source = unit.source;
+  // The last view stays good while the bus is away for a moment; a view never had is none.
+  setting.bus_available = facts != nullptr && (bus.connected || !facts->load_state.empty());
+  if (facts == nullptr) return setting;
+  setting.load_state = facts->load_state;
+  setting.active_state = facts->active_state;
+  setting.fragment_path = facts->fragment_path;
+  setting.need_daemon_reload = facts->need_daemon_reload;
+  setting.environment = facts->environment;
+  setting.has_environment_files = !facts->environment_files.empty();
+  setting.unset_environment = facts->unset_environment;
+  setting.exec_start = facts->exec_start;
+  setting.root_directory = facts->root_directory;
+  if (unit.wanted == settings::Wanted::any) return setting;
+  setting.loaded_at = modified_at(root, facts->fragment_path);
+  for (const auto& path : facts->drop_in_paths)
+    setting.loaded_at = std::max(setting.loaded_at, modified_at(root, path));
+  for (const auto& path : host::drop_in_paths_of(facts->name)) {
+    if (!setting.drop_in_path.empty() && setting.drop_in_present) break;
+    setting.drop_in_path = path;
+    setting.drop_in_loaded = std::ranges::count(facts->drop_in_paths, path) > 0;
+    setting.drop_in_present = setting.drop_in_loaded || root.exists(path);
+  }
+  return setting;
+}
+
+void assess(snapshot::Unit& unit, const policy::UnitSetting& setting) {
+  const policy::SettingView view = policy::decide_setting(unit.wanted, setting);
+  std::vector<policy::ProcessFacts> facts;
+  facts.reserve(unit.processes.size());
+  for (auto& process : unit.processes) {
+    facts.push_back(to_facts(process, unit.wanted));
+    const auto [state, reason] = policy::assess_process(unit.wanted, view, facts.back());
+    process.state = state;
+    process.reason = reason;
+  }
+  unit.assessment = policy::assess_unit(unit.wanted, setting, facts);
+}
+
+}  // namespace allocd::observer

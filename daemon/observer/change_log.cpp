@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/change_log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "host/message_id.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+using host::Priority;
+namespace id = host::message_id;
+
+const snapshot::Process* first_violation(const snapshot::Unit& unit) {
+  const auto found = std::ranges::find(unit.processes, policy::State::violation, &snapshot::Process::state);
+  return found == unit.processes.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+void ChangeLog::note(const snapshot::Snapshot& snapshot) {
+  note_bus(snapshot.bus);
+  for (const auto& unit : snapshot.units) {
+    const auto [at, is_new] = units_.try_emplace(unit.name);
+    if (is_new && !first_) {
+      journal_.log(Priority::info, id::kUnitAppeared, fmt::format("{} is watched now.", unit.name),
+                   {{"ALLOCD_UNIT", unit.name}});
+    }
+    note_state(unit, at->second);
+    note_permission(unit, at->second);
+  }
+  note_vanished(snapshot);
+  first_ = false;
+}
+
+void ChangeLog::note_bus(const snapshot::BusSummary& bus) {
+  if (bus.connected == bus_connected_) return;
+  bus_connected_ = bus.connected;
+  if (bus.connected) {
+    journal_.log(Priority::notice, id::kBusBack, "The connection to systemd is back.", {});
+  } else {
+    journal_.log(
+        Priority::warning, id::kBusLost,
+        fmt::format("The connection to systemd is lost ({}); keeping the last view and trying again.",
+                    bus.last_error.empty() ? "no cause given" : bus.last_error),
+        {{"ALLOCD_CAUSE", bus.last_error}});
+  }
+}
+
+void ChangeLog::note_state(const snapshot::Unit& unit, Seen& seen) {
+  using policy::State;
+  const State before = seen.state;
+  const State now = unit.assessment.state;
+  // "Unknown" is a lack of news, not the end of a violation.
+  if (now == State::unknown || now == before) return;
+  seen.state = now;
+  if (now == State::violation) {
+    const auto* process = first_violation(unit);
+    const std::string wanted(settings::kWantedNames.name(unit.wanted));
+    const std::string found(process != nullptr ? allocator::kKindNames.name(process->evidence.active)
+                                               : "unknown");
+    journal_.log(Priority::warning, id::kViolation,
+                 fmt::format("{}: policy asks for {}, process {} uses {} ({}).", unit.name, wanted,
+                             process != nullptr ? process->pid : 0, found,
+                             policy::kReasonNames.name(unit.assessment.reason)),
+                 {{"ALLOCD_UNIT", unit.name},
+                  {"ALLOCD_PID", process != nullptr ? std::to_string(process->pid) : "0"},
+                  {"ALLOCD_WANTED", wanted},
+                  {"ALLOCD_FOUND", found}});
+  } else if (before == State::violation) {
+    journal_.log(
+        Priority::notice, id::kViolationCleared,
+        fmt::format("{}: the violation has ended, it is now {}.", unit.name, policy::kStateNames.name(now)),
+        {{"ALLOCD_UNIT", unit.name}});
+  }
+}
+
+void ChangeLog::note_permission(const snapshot::Unit& unit, Seen& seen) {
+  const bool lost = unit.permission_errors > 0;
+  if (lost && !seen.permission_lost) {
+    const auto refused =
+        std::ranges::find(unit.processes, policy::Reason::not_permitted, &snapshot::Process::reason);
+    const bool known = refused != unit.processes.end();
+    journal_.log(
+        Priority::warning, id::kPermissionLost,
+        fmt::format("{}: {} of its processes may not be read; their allocator is shown as unknown.",
+                    unit.name, unit.permission_errors),
+        {{"ALLOCD_UNIT", unit.name},
+         {"ALLOCD_PID", known ? std::to_string(refused->pid) : "0"},
+         {"ALLOCD_CAUSE", known ? refused->evidence.detail : "a file of the process may not be opened"}});
+  }
+  seen.permission_lost = lost;
+}
+
+void ChangeLog::note_vanished(const snapshot::Snapshot& snapshot) {
+  std::erase_if(units_, [&](const auto& entry) {
+    const bool gone = !std::ranges::binary_search(snapshot.units, entry.first, {}, &snapshot::Unit::name);
+    if (gone) {
+      journal_.log(Priority::info, id::kUnitVanished, fmt::format("{} is not watched any more.", entry.first),
+                   {{"ALLOCD_UNIT", entry.first}});
+    }
+    return gone;
+  });
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/evidence_pool.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace allocd::observer {
+
+namespace {
+
+struct Job {
+  ProcessId id;
+  base::UniqueFd directory;
+};
+
+// A read in progress. Shared by the thread that reads and the loop that may give it up.
+struct Running {
+  ProcessId id;
+  Clock::time_point begun;
+  Clock::time_point deadline;
+  std::atomic<bool> given_up{false};
+};
+
+}  // namespace
+
+// Outlives the pool for as long as a stuck thread holds it.
+struct EvidencePool::Shared {
+  Identify identify;
+  base::UniqueFd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+
+  std::mutex mutex;
+  std::condition_variable work;
+  bool stopping = false;
+  std::chrono::milliseconds deadline{};
+  std::deque<Job> queue;
+  std::set<ProcessId> busy;  // queued, being read, or stuck
+  std::list<std::shared_ptr<Running>> running;
+  std::vector<EvidenceResult> results;
+  std::size_t threads = 0;  // not counting stuck ones
+  EvidenceCounts counts;
+
+  void notify() const {
+    const std::uint64_t one = 1;
+    // A full counter is already a wake-up.
+    static_cast<void>(!::write(event.get(), &one, sizeof(one)));
+  }
+
+  // Nothing when the pool is stopping.
+  std::pair<Job, std::shared_ptr<Running>> take_job() {
+    std::unique_lock lock(mutex);
+    work.wait(lock, [&] { return stopping || !queue.empty(); });
+    if (stopping) return {};
+    Job job = std::move(queue.front());
+    queue.pop_front();
+    auto run = std::make_shared<Running>();
+    run->id = job.id;
+    run->begun = Clock::now();
+    run->deadline = run->begun + deadline;
+    running.push_back(run);
+    return {std::move(job), run};
+  }
+
+  // False when the thread was replaced while it was stuck and is to end.
+  bool finish(const std::shared_ptr<Running>& run, allocator::Identification identification) {
+    const std::scoped_lock lock(mutex);
+    counts.read_seconds += std::chrono::duration<double>(Clock::now() - run->begun).count();
+    busy.erase(run->id);
+    if (run->given_up) {
+      --counts.stuck;
+      return false;
+    }
+    running.remove(run);
+    ++counts.reads;
+    results.push_back({run->id, std::move(identification)});
+    notify();
+    return true;
+  }
+
+  void read_until_stopped() {
+    for (;;) {
+      auto [job, run] = take_job();
+      if (!run) return;
+      const auto keep_going = [&run = run] { return !run->given_up && Clock::now() < run->deadline; };
+      auto identification = identify({job.id.pid, job.directory.get()}, keep_going);
+      if (!finish(run, std::move(identification))) return;
+    }
+  }
+};
+
+EvidencePool::EvidencePool(Identify identify, std::chrono::milliseconds deadline)
+    : shared_(std::make_shared<Shared>()) {
+  shared_->identify = std::move(identify);
+  shared_->deadline = deadline;
+}
+
+EvidencePool::~EvidencePool() {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->stopping = true;
+  for (const auto& run : shared_->running) run->given_up = true;
+  shared_->work.notify_all();
+}
+
+void EvidencePool::set_deadline(std::chrono::milliseconds deadline) {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->deadline = deadline;
+}
+
+// Called with the mutex held. Detached: a thread inside an uninterruptible read cannot be joined.
+void EvidencePool::add_thread() {
+  if (shared_->threads + shared_->counts.stuck >= kMaxThreads) return;
+  try {
+    std::thread([shared = shared_] { shared->read_until_stopped(); }).detach();
+    ++shared_->threads;
+  } catch (const std::system_error&) {
+    // No thread to be had now; the queue keeps, and the next submit or expire tries again.
+  }
+}
+
+bool EvidencePool::submit(const ProcessId& id, int directory) {
+  base::UniqueFd copy(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return false;
+  const std::scoped_lock lock(shared_->mutex);
+  if (!shared_->busy.insert(id).second) return false;
+  shared_->queue.push_back({id, std::move(copy)});
+  if (shared_->threads == 0) add_thread();
+  shared_->work.notify_one();
+  return true;
+}
+
+std::vector<EvidenceResult> EvidencePool::collect() {
+  std::uint64_t ignored = 0;
+  static_cast<void>(!::read(shared_->event.get(), &ignored, sizeof(ignored)));
+  const std::scoped_lock lock(shared_->mutex);
+  return std::exchange(shared_->results, {});
+}
+
+void EvidencePool::expire(Clock::time_point now) {
+  const std::scoped_lock lock(shared_->mutex);
+  for (auto at = shared_->running.begin(); at != shared_->running.end();) {
+    const auto run = *at;
+    if (now < run->deadline) {
+      ++at;
+      continue;
+    }
+    run->given_up = true;
+    at = shared_->running.erase(at);
+    ++shared_->counts.deadlines;
+    ++shared_->counts.stuck;
+    --shared_->threads;
+    allocator::Identification late;
+    late.outcome = allocator::Outcome::given_up;
+    late.evidence.detail = "not read within the deadline: its memory lock is held";
+    shared_->results.push_back({run->id, std::move(late)});
+    shared_->notify();
+  }
+  if (shared_->threads == 0 && !shared_->queue.empty()) add_thread();
+}
+
+EvidenceCounts EvidencePool::counts() const {
+  const std::scoped_lock lock(shared_->mutex);
+  EvidenceCounts counts = shared_->counts;
+  counts.waiting = shared_->queue.size() + shared_->running.size();
+  return counts;
+}
+
+int EvidencePool::event_fd() const {
+  return shared_->event.get();
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/observer.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "host/message_id.hpp"
+#include "kernel/system.hpp"
+#include "observer/selection.hpp"
+#include "observer/status_line.hpp"
+#include "settings/load.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+using host::Priority;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+namespace id = host::message_id;
+
+// How long the first sample waits for a systemd that does not answer before it goes without.
+constexpr std::chrono::seconds kBusPatience{5};
+// News brings the next sample forward, at most this often.
+constexpr milliseconds kEarliestNext{1000};
+constexpr std::uint64_t kAccuracyUsec = 10'000;
+
+std::uint64_t to_usec(Clock::time_point at) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
+}
+
+double to_seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+base::Result<void> check(int result, const char* what) {
+  if (result < 0) return base::fault_from_errno("set up", what, -result);
+  return {};
+}
+
+}  // namespace
+
+Observer::Observer(Options options, settings::Settings settings, host::Root root, host::Journal& journal,
+                   SnapshotBoard& board)
+    : options_(std::move(options)),
+      settings_(std::move(settings)),
+      root_(std::move(root)),
+      journal_(journal),
+      board_(board),
+      pool_(
+          [this](const auto& process, const auto& keep_going) {
+            return allocator::identify(process, fingerprints_, keep_going);
+          },
+          settings_.observe.read_deadline),
+      sampler_(root_, pool_),
+      change_log_(journal),
+      started_(Clock::now()),
+      started_at_(kernel::realtime_now()) {
+  config_.last_success_at = started_at_;
+  config_.files = settings_.files;
+  config_.built_in_discovery = uses_built_in_discovery(settings_);
+}
+
+base::Result<int> Observer::run() {
+  sd_event* loop = nullptr;
+  if (const int error = sd_event_default(&loop); error < 0)
+    return base::fault_from_errno("create", "the event loop", -error);
+  loop_.reset(loop);
+  auto units =
+      host::make_unit_manager(loop, {.address = options_.bus_address}, [this] { on_units_changed(); });
+  if (!units) return std::unexpected(units.error());
+  units_ = std::move(*units);
+  units_->select(select_units(settings_));
+  if (auto added = add_sources(); !added) return std::unexpected(added.error());
+  const int code = sd_event_loop(loop);
+  // The bus must go before the loop does.
+  server_.reset();
+  units_.reset();
+  if (code < 0) return base::fault_from_errno("run", "the event loop", -code);
+  return code;
+}
+
+base::Result<void> Observer::add_sources() {
+  sd_event* loop = loop_.get();
+  std::array<sd_event_source*, 7> made{};
+  next_sample_ = Clock::now();
+  const std::uint64_t never = UINT64_MAX;
+  const std::array<int, 6> results{
+      sd_event_add_time(loop, &made[0], CLOCK_MONOTONIC, to_usec(next_sample_), kAccuracyUsec,
+                        &on_sample_timer, this),
+      sd_event_add_io(loop, &made[1], pool_.event_fd(), EPOLLIN, &on_evidence, this),
+      sd_event_add_time(loop, &made[2], CLOCK_MONOTONIC, never, kAccuracyUsec, &on_evidence_timer, this),
+      sd_event_add_signal(loop, &made[3], SIGHUP, &on_reload, this),
+      sd_event_add_signal(loop, &made[4], SIGTERM, &on_stop, this),
+      sd_event_add_signal(loop, &made[5], SIGINT, &on_stop, this)};
+  sample_timer_.reset(made[0]);
+  evidence_io_.reset(made[1]);
+  evidence_timer_.reset(made[2]);
+  hangup_.reset(made[3]);
+  terminate_.reset(made[4]);
+  interrupt_.reset(made[5]);
+  for (const int result : results) {
+    if (auto checked = check(result, "an event source"); !checked) return checked;
+  }
+  std::uint64_t watchdog = 0;
+  if (sd_watchdog_enabled(0, &watchdog) > 0) {
+    watchdog_ = microseconds(watchdog);
+    const int result = sd_event_add_time_relative(loop, &made[6], CLOCK_MONOTONIC, watchdog / 3,
+                                                  kAccuracyUsec, &on_watchdog, this);
+    watchdog_timer_.reset(made[6]);
+    return check(result, "the watchdog timer");
+  }
+  return {};
+}
+
+int Observer::on_sample_timer(sd_event_source* /*source*/, std::uint64_t scheduled, void* self) {
+  auto& observer = *static_cast<Observer*>(self);
+  const double lateness = to_seconds(Clock::now().time_since_epoch()) - static_cast<double>(scheduled) * 1e-6;
+  observer.arm_sample(Clock::now() + observer.settings_.observe.interval);
+  observer.take_sample(std::max(0.0, lateness));
+  return 0;
+}
+
+int Observer::on_evidence(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/, void* self) {
+  auto& observer = *static_cast<Observer*>(self);
+  observer.evidence_news_ = observer.sampler_.take_evidence() || observer.evidence_news_;
+  observer.log_timeouts();
+  // One early sample for a whole batch of processes, when the last of them has been read.
+  if (observer.pool_.counts().waiting == 0 && (observer.evidence_news_ || !observer.ready_))
+    observer.sample_soon();
+  return 0;
+}
+
+int Observer::on_evidence_timer(sd_event_source* /*source*/, std::uint64_t /*now*/, void* self) {
+  auto& observer = *static_cast<Observer*>(self);
+  const auto now = Clock::now();
+  observer.pool_.expire(now);
+  observer.sampler_.submit_due(now, observer.settings_.observe.recheck_interval);
+  observer.arm_evidence();
+  return 0;
+}
+
+int Observer::on_watchdog(sd_event_source* source, std::uint64_t now, void* self) {
+  auto& observer = *static_cast<Observer*>(self);
+  sd_event_source_set_time(source, now + static_cast<std::uint64_t>(observer.watchdog_.count()) / 3);
+  sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+  // Progress is a finished sample; one is due every interval, and may be late by as much as the watchdog
+  // allows.
+  const auto since = Clock::now() - std::max(observer.last_sample_, observer.started_);
+  const bool stalled = since > observer.settings_.observe.interval + observer.watchdog_;
+  if (!stalled) sd_notify(0, "WATCHDOG=1");
+  if (stalled && !observer.stalled_) {
+    observer.journal_.log(Priority::error, id::kStalled,
+                          "No sample has been finished; the watchdog is not fed.",
+                          {{"ALLOCD_CAUSE", fmt::format("no sample for {:.0f} s", to_seconds(since))}});
+  }
+  observer.stalled_ = stalled;
+  return 0;
+}
+
+int Observer::on_reload(sd_event_source* /*source*/, const signalfd_siginfo* /*info*/, void* self) {
+  static_cast<Observer*>(self)->reload();
+  return 0;
+}
+
+int Observer::on_stop(sd_event_source* /*source*/, const signalfd_siginfo* /*info*/, void* self) {
+  auto& observer = *static_cast<Observer*>(self);
+  sd_notify(0, "STOPPING=1");
+  observer.journal_.log(Priority::info, id::kStopping, "Stopping.", {});
+  return sd_event_exit(observer.loop_.get(), 0);
+}
+
+void Observer::on_units_changed() {
+  if (sample_timer_) sample_soon();
+}
+
+void Observer::arm_sample(Clock::time_point at) {
+  next_sample_ = at;
+  sd_event_source_set_time(sample_timer_.get(), to_usec(at));
+  sd_event_source_set_enabled(sample_timer_.get(), SD_EVENT_ONESHOT);
+}
+
+void Observer::sample_soon() {
+  const auto now = Clock::now();
+  const auto spacing = std::min<milliseconds>(kEarliestNext, settings_.observe.interval);
+  const auto at = ready_ ? std::max(now, last_sample_ + spacing) : now;
+  if (at < next_sample_) arm_sample(at);
+}
+
+void Observer::arm_evidence() {
+  const auto now = Clock::now();
+  auto at = sampler_.next_due();
+  const auto counts = pool_.counts();
+  if (counts.waiting > 0) {
+    const auto late = now + settings_.observe.read_deadline;
+    at = at ? std::min(*at, late) : late;
+  }
+  if (!at) return;
+  sd_event_source_set_time(evidence_timer_.get(), to_usec(std::max(*at, now)));
+  sd_event_source_set_enabled(evidence_timer_.get(), SD_EVENT_ONESHOT);
+}
+
+void Observer::take_sample(double lateness) {
+  const auto begun = Clock::now();
+  const double cpu_before = kernel::own_cpu_seconds();
+  evidence_news_ = sampler_.take_evidence() && evidence_news_;
+  auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
+  sampler_.submit_due(begun, settings_.observe.recheck_interval);
+  describe_observer(snapshot, cpu_before, begun, lateness);
+  last_sample_ = Clock::now();
+  arm_evidence();
+  if (!ready_ && !is_first_complete(last_sample_)) {
+    arm_sample(std::min(next_sample_, last_sample_ + milliseconds(250)));
+    return;
+  }
+  change_log_.note(snapshot);
+  sd_notify(0, fmt::format("STATUS={}", render_status_line(snapshot)).c_str());
+  board_.publish(std::move(snapshot));
+  if (!ready_) become_ready();
+}
+
+bool Observer::is_first_complete(Clock::time_point now) {
+  const bool bus_done = units_->state().complete || now > started_ + kBusPatience;
+  const bool evidence_done =
+      pool_.counts().waiting == 0 || now > started_ + kBusPatience + settings_.observe.read_deadline;
+  return bus_done && evidence_done;
+}
+
+void Observer::become_ready() {
+  ready_ = true;
+  if (options_.once) {
+    sd_event_exit(loop_.get(), 0);
+    return;
+  }
+  auto server = SnapshotServer::start(loop_.get(), board_, options_.socket_path);
+  if (server) {
+    server_ = std::move(*server);
+  } else {
+    journal_.log(
+        Priority::error, id::kSnapshotSocketFailed,
+        fmt::format("{}; allocctl and the exporter will not find this daemon.", server.error().message()),
+        {{"ALLOCD_PATH", options_.socket_path}, {"ALLOCD_CAUSE", server.error().cause}});
+  }
+  sd_notify(0, "READY=1");
+  journal_.log(Priority::info, id::kReady,
+               fmt::format("allocd {} is ready: {}.", ALLOCD_VERSION, render_status_line(*board_.latest())),
+               {});
+}
+
+void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,
+                                 double lateness) {
+  snapshot.version = ALLOCD_VERSION;
+  snapshot.sequence = ++sequence_;
+  snapshot.taken_at = kernel::realtime_now();
+  snapshot.started_at = started_at_;
+  snapshot.interval = to_seconds(settings_.observe.interval);
+  snapshot.config = config_;
+  const host::BusState& bus = units_->state();
+  snapshot.bus = {bus.connected, bus.reconnects, bus.timeouts, bus.errors, bus.last_error};
+  const EvidenceCounts counts = pool_.counts();
+  snapshot.own.pid = static_cast<std::uint32_t>(::getpid());
+  snapshot.own.resident = kernel::read_own_resident(root_);
+  snapshot.own.cpu_seconds = kernel::own_cpu_seconds();
+  snapshot.own.sample_cpu = snapshot.own.cpu_seconds - cpu_before;
+  snapshot.own.sample_duration = to_seconds(Clock::now() - begun);
+  snapshot.own.sample_lateness = lateness;
+  snapshot.own.samples = sequence_;
+  snapshot.own.evidence_reads = counts.reads;
+  snapshot.own.evidence_deadlines = counts.deadlines;
+}
+
+void Observer::reload() {
+  sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", to_usec(Clock::now())).c_str());
+  auto loaded = settings::load_settings(root_, options_.config_file, options_.config_directory);
+  if (loaded) {
+    settings_ = std::move(*loaded);
+    config_ = {.last_reload_successful = true,
+               .last_success_at = kernel::realtime_now(),
+               .built_in_discovery = uses_built_in_discovery(settings_),
+               .files = settings_.files};
+    pool_.set_deadline(settings_.observe.read_deadline);
+    units_->select(select_units(settings_));
+    journal_.log(Priority::notice, id::kConfigLoaded, "The configuration was read again.",
+                 {{"ALLOCD_CONFIG", fmt::format("{}", fmt::join(settings_.files, " "))}});
+  } else {
+    config_.last_reload_successful = false;
+    config_.error = settings::render_problems(loaded.error());
+    journal_.log(
+        Priority::error, id::kConfigRejected,
+        fmt::format("The new configuration has errors; the old one stays in force.\n{}", config_.error),
+        {{"ALLOCD_CONFIG", options_.config_file}});
+  }
+  sd_notify(0, "READY=1");
+  arm_sample(Clock::now());
+}
+
+void Observer::log_timeouts() {
+  for (const auto& [unit, pid] : sampler_.take_timed_out()) {
+    journal_.log(
+        Priority::warning, id::kEvidenceTimedOut,
+        fmt::format("{}: process {} could not be read within the deadline; its allocator is shown as last "
+                    "known.",
+                    unit, pid),
+        {{"ALLOCD_UNIT", unit}, {"ALLOCD_PID", std::to_string(pid)}});
+  }
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+namespace allocd::observer {
+
+namespace {
+
+constexpr int kUsage = 2;
+
+}  // namespace
+
+std::variant<Options, int> parse_options(int argc, char** argv) {
+  Options options;
+  bool foreground = false;
+  CLI::App app(
+      "Watches inference services and proves which malloc each of their processes uses.\n"
+      "Runs under systemd as allocd.service; by hand, stop it with Ctrl-C.",
+      "allocd");
+  app.set_version_flag("--version", std::string("allocd ") + ALLOCD_VERSION);
+  app.add_option("--config", options.config_file, "Configuration file; need not exist")
+      ->capture_default_str();
+  app.add_option("--config-dir", options.config_directory, "Directory of further *.yaml files")
+      ->capture_default_str();
+  app.add_option("--snapshot.socket", options.socket_path, "Socket to serve snapshots on")
+      ->capture_default_str();
+  app.add_option("--bus-address", options.bus_address,
+                 "D-Bus address of systemd's bus; default: the system bus");
+  app.add_option(
+      "--web.listen-address", options.listen_addresses,
+      "With --foreground: serve Prometheus metrics here too, such as 127.0.0.1:10977 (repeatable)");
+  app.add_flag("--foreground", foreground, "Run for a person: allows --web.listen-address");
+  app.add_flag("--once", options.once, "Take one complete sample, print it as JSON and exit");
+  app.add_flag("-v,--verbose", options.verbose, "Log debug messages too");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (!options.listen_addresses.empty() && !foreground) {
+    std::fputs(
+        "allocd: --web.listen-address needs --foreground; as a service, the network side is "
+        "allocd-exporter.socket\n",
+        stderr);
+    return kUsage;
+  }
+  return options;
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The observer's command line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "settings/load.hpp"
+#include "snapshot/client.hpp"
+
+namespace allocd::observer {
+
+struct Options {
+  std::string config_file = settings::kDefaultFile;
+  std::string config_directory = settings::kDefaultDirectory;
+  std::string socket_path = snapshot::kDefaultSocket;
+  std::string bus_address;                    // "" is the system bus
+  std::vector<std::string> listen_addresses;  // serve metrics from this process too
+  bool once = false;
+  bool verbose = false;
+};
+
+// The options, or the exit code with which the program is to end at once (help, version, usage error: the
+// text has been printed).
+[[nodiscard]] std::variant<Options, int> parse_options(int argc, char** argv);
+
+}  // namespace allocd::observer

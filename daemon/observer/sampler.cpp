@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/sampler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "engine/engine.hpp"
+#include "observer/assess.hpp"
+#include "observer/role_sums.hpp"
+#include "observer/selection.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double from_usec(std::uint64_t usec) {
+  return static_cast<double>(usec) * 1e-6;
+}
+
+engine::Engine decide_unit_engine(const host::UnitFacts& facts) {
+  for (const auto& argv : facts.exec_start) {
+    if (const auto engine = engine::decide_engine(argv); engine != engine::Engine::unknown) return engine;
+  }
+  return engine::Engine::unknown;
+}
+
+std::string find_variable(const std::vector<std::string>& environment, std::string_view name) {
+  std::string value;
+  for (const std::string& entry : environment) {
+    const std::string_view text = entry;
+    if (text.starts_with(name) && text.substr(name.size()).starts_with('='))
+      value = text.substr(name.size() + 1);
+  }
+  return value;
+}
+
+snapshot::Memory to_memory(const kernel::ProcessStatus& status) {
+  return {status.resident,      status.anonymous, status.file,   status.shared,     status.swap,
+          status.peak_resident, status.locked,    status.pinned, status.page_tables};
+}
+
+snapshot::Unit describe(const host::UnitFacts& facts) {
+  snapshot::Unit unit;
+  unit.name = facts.name;
+  unit.engine = decide_unit_engine(facts);
+  unit.load_state = facts.load_state;
+  unit.active_state = facts.active_state;
+  unit.sub_state = facts.sub_state;
+  unit.fragment_path = facts.fragment_path;
+  unit.drop_in_paths = facts.drop_in_paths;
+  unit.control_group = facts.control_group;
+  unit.invocation_id = facts.invocation_id;
+  unit.main_pid = facts.main_pid;
+  unit.restarts = facts.restarts;
+  unit.started_at = from_usec(facts.active_enter_usec);
+  unit.need_daemon_reload = facts.need_daemon_reload;
+  unit.preload = find_variable(facts.environment, "LD_PRELOAD");
+  unit.malloc_conf = find_variable(facts.environment, "MALLOC_CONF");
+  return unit;
+}
+
+}  // namespace
+
+struct Sampler::Run {
+  const settings::Settings& settings;
+  const host::BusState& bus;
+  Clock::time_point now;
+  kernel::StartClock start_clock;
+  snapshot::Snapshot snapshot;
+  std::uint64_t permission_errors = 0;
+  std::uint64_t evidence_permission_errors = 0;
+  std::uint64_t evidence_failures = 0;
+  std::uint64_t read_errors = 0;
+  double list_seconds = 0;
+  double read_seconds = 0;
+  std::string cgroup_error;
+};
+
+Sampler::Sampler(const host::Root& root, EvidencePool& pool)
+    : root_(root),
+      pool_(pool),
+      tree_(root, kernel::find_cgroup_mount(root)),
+      system_(kernel::read_system_facts(root)) {
+  if (auto proc = root.open_directory("/proc")) proc_ = std::move(*proc);
+}
+
+snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
+                                   const std::map<std::string, host::UnitFacts>& units,
+                                   const host::BusState& bus, Clock::time_point now) {
+  ++number_;
+  Run run{.settings = settings, .bus = bus, .now = now};
+  for (const auto& [name, facts] : units) add_unit(run, facts);
+  add_cgroups(run);
+  finish(run);
+  return std::move(run.snapshot);
+}
+
+void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
+  snapshot::Unit unit = describe(facts);
+  if (const auto* service = find_service(run.settings, facts.name)) {
+    unit.service = service->name;
+    unit.wanted = service->allocator;
+  }
+  sample_unit(run, unit);
+  assess(unit, make_unit_setting(root_, unit, &facts, run.bus));
+  unit.roles = sum_roles(unit.processes);
+  run.snapshot.units.push_back(std::move(unit));
+}
+
+void Sampler::add_cgroups(Run& run) {
+  for (const auto& [service, pattern] : cgroup_selectors(run.settings)) {
+    auto paths = tree_.match(pattern);
+    // A group named in full has its series also while it is not there.
+    if (paths.empty() && !base::has_glob_characters(pattern)) paths.push_back(pattern);
+    for (auto& path : paths) {
+      snapshot::Unit unit;
+      unit.name = path;
+      unit.control_group = path;
+      unit.source = settings::SelectorKind::cgroup;
+      unit.service = service->name;
+      unit.wanted = service->allocator;
+      sample_unit(run, unit);
+      assess(unit, make_unit_setting(root_, unit, nullptr, run.bus));
+      unit.roles = sum_roles(unit.processes);
+      run.snapshot.units.push_back(std::move(unit));
+    }
+  }
+}
+
+void Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
+  UnitTracker& tracker = trackers_[unit.name];
+  if (unit.control_group.empty()) {
+    tracker.clear();
+  } else {
+    const auto sample = tracker.sample(tree_, unit.control_group, proc_.get(), number_,
+                                       run.settings.observe.max_processes_per_unit, run.now);
+    // A unit between stop and start has a path and no group: down, not an error.
+    const bool is_error = !sample.listed && unit.active_state == "active";
+    if (is_error) run.cgroup_error = sample.error;
+    run.list_seconds += sample.list_seconds;
+    run.read_seconds += sample.read_seconds;
+    unit.processes_dropped = sample.dropped;
+    unit.permission_errors = sample.permission_errors;
+    run.permission_errors += sample.permission_errors;
+    run.read_errors += sample.read_errors;
+    for (const auto& [pid, process] : tracker.processes()) add_process(run, unit, sample, process);
+    unit.up = sample.listed && !unit.processes.empty();
+  }
+  unit.processes_seen = tracker.seen();
+  unit.processes_vanished = tracker.vanished();
+}
+
+void Sampler::add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample,
+                          const TrackedProcess& tracked) {
+  snapshot::Process& process = unit.processes.emplace_back();
+  process.pid = tracked.id().pid;
+  process.start_ticks = tracked.id().start_ticks;
+  process.started_at = run.start_clock.to_realtime(process.start_ticks);
+  process.comm = tracked.comm();
+  if (tracked.group < sample.groups.size()) process.cgroup = sample.groups[tracked.group];
+  process.role = tracked.role().role;
+  process.ranks = tracked.role().ranks;
+  process.memory = to_memory(tracked.status());
+  process.threads = static_cast<std::uint32_t>(std::min<std::uint64_t>(tracked.status().threads, UINT32_MAX));
+  process.minor_faults = tracked.minor_faults();
+  process.major_faults = tracked.major_faults();
+  if (unit.engine == engine::Engine::unknown) unit.engine = tracked.engine();
+  const auto& known = tracked.identification();
+  if (!known) {
+    process.evidence.detail = "not read yet";
+    ++unit.evidence_pending;
+    return;
+  }
+  process.evidence = known->evidence;
+  if (known->outcome == allocator::Outcome::early) ++unit.evidence_pending;
+  if (known->outcome == allocator::Outcome::not_permitted) {
+    process.reason = policy::Reason::not_permitted;
+    ++unit.permission_errors;
+    ++run.evidence_permission_errors;
+  }
+  if (known->outcome == allocator::Outcome::given_up || known->outcome == allocator::Outcome::failed) {
+    ++run.evidence_failures;
+  }
+}
+
+void Sampler::finish(Run& run) {
+  std::ranges::sort(run.snapshot.units, {}, &snapshot::Unit::name);
+  std::erase_if(trackers_, [&](const auto& entry) {
+    return !std::ranges::binary_search(run.snapshot.units, entry.first, {}, &snapshot::Unit::name);
+  });
+  const double reading = pool_.counts().read_seconds;
+  note_collector("units", run.bus.connected && run.bus.complete,
+                 seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
+  note_collector("cgroups", run.cgroup_error.empty(), run.list_seconds, run.cgroup_error);
+  note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
+                 proc_ ? "a process file could not be parsed" : "cannot open /proc");
+  note_collector("allocators", run.evidence_failures == 0, reading - evidence_seconds_,
+                 "some evidence could not be read in time");
+  evidence_seconds_ = reading;
+  collectors_["processes"].permission_errors = run.permission_errors;
+  collectors_["allocators"].permission_errors = run.evidence_permission_errors;
+  for (const auto& [name, collector] : collectors_) run.snapshot.collectors.push_back(collector);
+  run.snapshot.boot_id = system_.boot_id;
+  run.snapshot.hostname = system_.hostname;
+  run.snapshot.kernel_release = system_.release;
+  run.snapshot.max_map_count = system_.max_map_count;
+}
+
+void Sampler::note_collector(const std::string& name, bool success, double duration, std::string error) {
+  snapshot::Collector& collector = collectors_[name];
+  collector.name = name;
+  collector.success = success;
+  collector.duration = duration;
+  if (success) {
+    collector.last_success_at = kernel::realtime_now();
+    collector.last_error.clear();
+  } else {
+    ++collector.errors;
+    collector.last_error = std::move(error);
+  }
+}
+
+void Sampler::submit_due(Clock::time_point now, std::chrono::milliseconds recheck) {
+  for (auto& [name, tracker] : trackers_) {
+    for (auto& [pid, process] : tracker.processes()) {
+      if (!process.evidence_is_due(now)) continue;
+      // Refused while its last read is stuck: then it is asked again when the schedule says so.
+      static_cast<void>(pool_.submit(process.id(), process.directory()));
+      process.schedule_next(now, recheck);
+    }
+  }
+}
+
+std::optional<Clock::time_point> Sampler::next_due() const {
+  std::optional<Clock::time_point> next;
+  for (const auto& [name, tracker] : trackers_) {
+    for (const auto& [pid, process] : tracker.processes()) {
+      if (!next || process.evidence_due() < *next) next = process.evidence_due();
+    }
+  }
+  return next;
+}
+
+bool Sampler::take_evidence() {
+  bool is_news = false;
+  for (const EvidenceResult& result : pool_.collect()) {
+    for (auto& [name, tracker] : trackers_) {
+      TrackedProcess* process = tracker.find(result.id);
+      if (process == nullptr) continue;
+      is_news = process->take(result.identification) || is_news;
+      if (result.identification.outcome == allocator::Outcome::given_up)
+        timed_out_.push_back({name, result.id.pid});
+    }
+  }
+  return is_news;
+}
+
+std::vector<Sampler::TimedOut> Sampler::take_timed_out() {
+  return std::exchange(timed_out_, {});
+}
+
+}  // namespace allocd::observer

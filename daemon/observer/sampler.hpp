@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes samples: units as systemd gives them, their processes as /proc does, their allocators as the pool
+// found.
+//
+// Everything read here is cheap and cannot block on a watched process; what can is in the evidence pool. One
+// unit's trouble stays in its own entry. Single-threaded, on the loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "host/root.hpp"
+#include "host/unit_manager.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/system.hpp"
+#include "observer/evidence_pool.hpp"
+#include "observer/unit_tracker.hpp"
+#include "settings/settings.hpp"
+#include "snapshot/model.hpp"
+
+namespace allocd::observer {
+
+class Sampler {
+ public:
+  Sampler(const host::Root& root, EvidencePool& pool);
+
+  // Reads everything cheap; fills `units`, `collectors` and the machine's facts. The rest is the caller's.
+  snapshot::Snapshot sample(const settings::Settings& settings,
+                            const std::map<std::string, host::UnitFacts>& units, const host::BusState& bus,
+                            Clock::time_point now);
+
+  // Asks for the evidence that is due.
+  void submit_due(Clock::time_point now, std::chrono::milliseconds recheck);
+  // When evidence is due next; nothing when no process is watched.
+  [[nodiscard]] std::optional<Clock::time_point> next_due() const;
+  // Takes what the pool has found. True when something became known that was not.
+  bool take_evidence();
+
+  // Reads that met their deadline since the last call, for the journal: unit and pid.
+  struct TimedOut {
+    std::string unit;
+    pid_t pid;
+  };
+  [[nodiscard]] std::vector<TimedOut> take_timed_out();
+
+ private:
+  struct Run;  // one sample in the making
+  void sample_unit(Run& run, snapshot::Unit& unit);
+  void add_unit(Run& run, const host::UnitFacts& facts);
+  void add_cgroups(Run& run);
+  void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);
+  void finish(Run& run);
+  void note_collector(const std::string& name, bool success, double duration, std::string error);
+
+  const host::Root& root_;
+  EvidencePool& pool_;
+  kernel::CgroupTree tree_;
+  kernel::SystemFacts system_;
+  base::UniqueFd proc_;
+  std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path
+  std::map<std::string, snapshot::Collector> collectors_;
+  std::vector<TimedOut> timed_out_;
+  std::uint64_t number_ = 0;
+  double evidence_seconds_ = 0;
+};
+
+}  // namespace allocd::observer

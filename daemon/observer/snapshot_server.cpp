@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/snapshot_server.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace allocd::observer {
+
+namespace {
+
+constexpr int kBacklog = 64;
+constexpr mode_t kEveryone = 0666;
+
+base::Result<base::UniqueFd> bind_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path))
+    return base::fault("bind", path, "the path is too long for a socket");
+  std::ranges::copy(path, static_cast<char*>(address.sun_path));
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return base::fault_from_errno("create a socket for", path, errno);
+  struct stat status{};
+  const bool is_socket = ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  if (is_socket) ::unlink(path.c_str());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return base::fault_from_errno("bind", path, errno);
+  }
+  if (::chmod(path.c_str(), kEveryone) != 0) return base::fault_from_errno("open to everyone", path, errno);
+  if (::listen(fd.get(), kBacklog) != 0) return base::fault_from_errno("listen on", path, errno);
+  return fd;
+}
+
+}  // namespace
+
+struct SnapshotServer::Reader {
+  SnapshotServer* server = nullptr;
+  base::UniqueFd fd;
+  SnapshotBoard::Document document;
+  std::size_t sent = 0;
+  sd_event_source* writable = nullptr;
+  sd_event_source* deadline = nullptr;
+
+  Reader() = default;
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() {
+    sd_event_source_disable_unref(writable);
+    sd_event_source_disable_unref(deadline);
+  }
+};
+
+SnapshotServer::SnapshotServer(sd_event* loop, SnapshotBoard& board) : loop_(loop), board_(board) {
+}
+
+base::Result<std::unique_ptr<SnapshotServer>> SnapshotServer::start(sd_event* loop, SnapshotBoard& board,
+                                                                    const std::string& path) {
+  auto socket = bind_socket(path);
+  if (!socket) return std::unexpected(socket.error());
+  std::unique_ptr<SnapshotServer> server(new SnapshotServer(loop, board));
+  server->path_ = path;
+  server->socket_ = std::move(*socket);
+  const int added =
+      sd_event_add_io(loop, &server->source_, server->socket_.get(), EPOLLIN, &on_connect, server.get());
+  if (added < 0) return base::fault_from_errno("watch", path, -added);
+  return server;
+}
+
+SnapshotServer::~SnapshotServer() {
+  readers_.clear();
+  sd_event_source_disable_unref(source_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+int SnapshotServer::on_connect(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/,
+                               void* self) {
+  static_cast<SnapshotServer*>(self)->accept_reader();
+  return 0;
+}
+
+void SnapshotServer::accept_reader() {
+  base::UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) return;  // the reader has gone, or we are out of descriptors: nothing to do for it
+  if (readers_.size() >= kMaxReaders) readers_.pop_front();
+  auto reader = std::make_unique<Reader>();
+  reader->server = this;
+  reader->fd = std::move(fd);
+  reader->document = board_.document();
+  const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(kDeadline).count();
+  const bool watched =
+      sd_event_add_io(loop_, &reader->writable, reader->fd.get(), EPOLLOUT, &on_writable, reader.get()) >=
+          0 &&
+      sd_event_add_time_relative(loop_, &reader->deadline, CLOCK_MONOTONIC, static_cast<std::uint64_t>(limit),
+                                 0, &on_deadline, reader.get()) >= 0;
+  if (!watched || !reader->document) return;
+  readers_.push_back(std::move(reader));
+  write_some(*readers_.back());
+}
+
+int SnapshotServer::on_writable(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/,
+                                void* reader) {
+  auto& self = *static_cast<Reader*>(reader);
+  self.server->write_some(self);
+  return 0;
+}
+
+int SnapshotServer::on_deadline(sd_event_source* /*source*/, std::uint64_t /*now*/, void* reader) {
+  auto& self = *static_cast<Reader*>(reader);
+  self.server->drop(self);
+  return 0;
+}
+
+void SnapshotServer::write_some(Reader& reader) {
+  const std::string& text = *reader.document;
+  while (reader.sent < text.size()) {
+    const ssize_t count =
+        ::send(reader.fd.get(), text.data() + reader.sent, text.size() - reader.sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) break;
+    reader.sent += static_cast<std::size_t>(count);
+  }
+  drop(reader);
+}
+
+void SnapshotServer::drop(Reader& reader) {
+  std::erase_if(readers_, [&](const auto& owned) { return owned.get() == &reader; });
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serves the newest snapshot on a unix stream socket: connect, read to the end, done.
+//
+// On the loop and never blocking it: a reader that does not read is dropped after kDeadline, and of more than
+// kMaxReaders the oldest goes. World-connectable: the snapshot holds no command line and no environment but
+// the two allocator variables.
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "observer/snapshot_board.hpp"
+
+namespace allocd::observer {
+
+class SnapshotServer {
+ public:
+  static constexpr std::size_t kMaxReaders = 128;
+  static constexpr std::chrono::seconds kDeadline{10};
+
+  // Binds `path`, taking the place of a socket a dead daemon left there.
+  [[nodiscard]] static base::Result<std::unique_ptr<SnapshotServer>> start(sd_event* loop,
+                                                                           SnapshotBoard& board,
+                                                                           const std::string& path);
+  ~SnapshotServer();
+  SnapshotServer(const SnapshotServer&) = delete;
+  SnapshotServer& operator=(const SnapshotServer&) = delete;
+
+  [[nodiscard]] std::size_t readers() const { return readers_.size(); }
+
+ private:
+  struct Reader;
+  SnapshotServer(sd_event* loop, SnapshotBoard& board);
+  static int on_connect(sd_event_source* source, int fd, std::uint32_t events, void* self);
+  static int on_writable(sd_event_source* source, int fd, std::uint32_t events, void* reader);
+  static int on_deadline(sd_event_source* source, std::uint64_t now, void* reader);
+  void accept_reader();
+  void write_some(Reader& reader);
+  void drop(Reader& reader);
+
+  sd_event* loop_;
+  SnapshotBoard& board_;
+  std::string path_;
+  base::UniqueFd socket_;
+  sd_event_source* source_ = nullptr;
+  std::list<std::unique_ptr<Reader>> readers_;  // oldest first
+};
+
+}  // namespace allocd::observer

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/tracked_process.hpp"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "host/root.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+// A wrapper script execs late and a dlopen comes later still; after that an image rarely changes its mind.
+constexpr std::array<std::chrono::milliseconds, 2> kEarlyChecks{std::chrono::seconds(2),
+                                                                std::chrono::seconds(28)};
+// A command line can be as long as the process likes; what names it stands at the front.
+constexpr std::size_t kMaxCommandLine = std::size_t{256} << 10U;
+
+ReadOutcome outcome_of(int error) {
+  if (error == ENOENT || error == ESRCH || error == ENOTDIR) return ReadOutcome::gone;
+  if (error == EACCES || error == EPERM) return ReadOutcome::not_permitted;
+  return ReadOutcome::failed;
+}
+
+}  // namespace
+
+std::optional<TrackedProcess> TrackedProcess::open(int proc, pid_t pid) {
+  TrackedProcess process;
+  process.pid_ = pid;
+  process.directory_ =
+      base::UniqueFd(::openat(proc, std::to_string(pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!process.directory_) return std::nullopt;
+  return process;
+}
+
+ReadOutcome TrackedProcess::read(std::string& buffer, Clock::time_point now) {
+  if (const auto outcome = read_stat(buffer, now); outcome != ReadOutcome::ok) return outcome;
+  if (const int error = host::read_file_into(directory_.get(), "status", buffer); error != 0)
+    return outcome_of(error);
+  const auto status = kernel::parse_process_status(buffer);
+  if (!status) return ReadOutcome::failed;
+  status_ = *status;
+  // A worker takes its title minutes after it starts: look until it has said what it is.
+  if (look_at_title_ || role_.role == engine::Role::starting) read_command_line(buffer);
+  return ReadOutcome::ok;
+}
+
+ReadOutcome TrackedProcess::read_stat(std::string& buffer, Clock::time_point now) {
+  if (const int error = host::read_file_into(directory_.get(), "stat", buffer); error != 0)
+    return outcome_of(error);
+  const auto stat = kernel::parse_process_stat(buffer);
+  if (!stat) return ReadOutcome::failed;
+  if (stat->state == 'Z' || stat->state == 'X') return ReadOutcome::gone;
+  if (start_ticks_ == 0) start_ticks_ = stat->start_ticks;
+  if (start_ticks_ != stat->start_ticks) return ReadOutcome::gone;
+  if (stat->comm != comm_) {
+    comm_ = stat->comm;
+    look_at_title_ = true;
+  }
+  if (!(stat->image == image_)) {
+    // execve: another program in the same process. Nothing known of the old one holds.
+    image_ = stat->image;
+    identification_.reset();
+    evidence_step_ = 0;
+    evidence_due_ = now;
+    role_ = {engine::Role::starting, {}};
+    look_at_title_ = true;
+  }
+  minor_faults_ = stat->minor_faults;
+  major_faults_ = stat->major_faults;
+  return ReadOutcome::ok;
+}
+
+void TrackedProcess::read_command_line(std::string& buffer) {
+  look_at_title_ = false;
+  if (host::read_file_into(directory_.get(), "cmdline", buffer, kMaxCommandLine) != 0) return;
+  if (engine_ == engine::Engine::unknown) engine_ = engine::decide_engine(engine::split_cmdline(buffer));
+  const engine::RoleClaim claim = engine::decide_role(buffer, comm_);
+  // Sticky: Ray and others change their title with every task. A rank may still be learnt later.
+  const bool same_role = claim.role == role_.role;
+  if (role_.role == engine::Role::starting || role_.role == engine::Role::other ||
+      (same_role && role_.ranks == engine::Ranks{})) {
+    role_ = claim;
+  }
+}
+
+void TrackedProcess::schedule_next(Clock::time_point now, std::chrono::milliseconds recheck) {
+  const auto wait = evidence_step_ < kEarlyChecks.size() ? kEarlyChecks.at(evidence_step_) : recheck;
+  ++evidence_step_;
+  evidence_due_ = now + wait;
+}
+
+bool TrackedProcess::take(const allocator::Identification& identification) {
+  using allocator::Outcome;
+  switch (identification.outcome) {
+    case Outcome::ok:
+    case Outcome::early:
+      // About a program that has been replaced since: the next read is already due.
+      if (!(identification.image == image_)) return false;
+      break;
+    case Outcome::gone:
+    case Outcome::changed:
+      return false;
+    case Outcome::not_permitted:
+    case Outcome::given_up:
+    case Outcome::failed:
+      // What was proved of this image stays proved; only say so when nothing was.
+      if (identification_ && identification_->outcome == Outcome::ok) return false;
+      break;
+  }
+  const bool is_new = !identification_ || identification_->outcome != identification.outcome ||
+                      identification_->evidence.active != identification.evidence.active;
+  identification_ = identification;
+  return is_new;
+}
+
+}  // namespace allocd::observer

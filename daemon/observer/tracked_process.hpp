@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// One process as the observer remembers it from sample to sample.
+//
+// Holds its /proc/PID open: the handle is bound to the process, so a later process of the same pid can never
+// be mistaken for it. Single-threaded, on the loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "allocator/identify.hpp"
+#include "base/unique_fd.hpp"
+#include "engine/engine.hpp"
+#include "kernel/process_stat.hpp"
+#include "kernel/process_status.hpp"
+#include "observer/evidence_pool.hpp"
+
+namespace allocd::observer {
+
+enum class ReadOutcome { ok, gone, not_permitted, failed };
+
+class TrackedProcess {
+ public:
+  // Opens /proc/`pid` below the directory `proc`; nothing when it has gone.
+  [[nodiscard]] static std::optional<TrackedProcess> open(int proc, pid_t pid);
+
+  // stat and status, and the command line when it may have something new to say. `buffer` is scratch.
+  [[nodiscard]] ReadOutcome read(std::string& buffer, Clock::time_point now);
+
+  [[nodiscard]] ProcessId id() const { return {pid_, start_ticks_}; }
+  [[nodiscard]] int directory() const { return directory_.get(); }
+  [[nodiscard]] const std::string& comm() const { return comm_; }
+  [[nodiscard]] const engine::RoleClaim& role() const { return role_; }
+  [[nodiscard]] const kernel::ProcessStatus& status() const { return status_; }
+  [[nodiscard]] std::uint64_t minor_faults() const { return minor_faults_; }
+  [[nodiscard]] std::uint64_t major_faults() const { return major_faults_; }
+  // The engine its command line names, while it is of interest (the main process).
+  [[nodiscard]] engine::Engine engine() const { return engine_; }
+
+  [[nodiscard]] bool evidence_is_due(Clock::time_point now) const { return now >= evidence_due_; }
+  [[nodiscard]] Clock::time_point evidence_due() const { return evidence_due_; }
+  // Evidence was asked for; it is due again after the next step of the schedule (+2 s, +30 s, then
+  // `recheck`).
+  void schedule_next(Clock::time_point now, std::chrono::milliseconds recheck);
+  // True when it changed what is known.
+  bool take(const allocator::Identification& identification);
+  // Nothing until the first read has come back.
+  [[nodiscard]] const std::optional<allocator::Identification>& identification() const {
+    return identification_;
+  }
+
+  std::uint64_t seen_in = 0;  // number of the sample that saw it last
+  std::uint32_t group = 0;    // index of its cgroup in that sample's listing
+
+ private:
+  [[nodiscard]] ReadOutcome read_stat(std::string& buffer, Clock::time_point now);
+  void read_command_line(std::string& buffer);
+
+  pid_t pid_ = 0;
+  std::uint64_t start_ticks_ = 0;
+  base::UniqueFd directory_;
+  kernel::ImageKey image_;
+  std::string comm_;
+  bool look_at_title_ = true;
+  engine::RoleClaim role_{engine::Role::starting, {}};
+  engine::Engine engine_ = engine::Engine::unknown;
+  kernel::ProcessStatus status_;
+  std::uint64_t minor_faults_ = 0;
+  std::uint64_t major_faults_ = 0;
+
+  Clock::time_point evidence_due_{};
+  unsigned evidence_step_ = 0;
+  std::optional<allocator::Identification> identification_;
+};
+
+}  // namespace allocd::observer

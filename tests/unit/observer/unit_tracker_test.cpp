@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cgroup of plain files that lists living processes: membership is made up, the processes are real.
+#include "observer/unit_tracker.hpp"
+
+#include <fcntl.h>
+
+#include <memory>
+#include <string>
+
+#include "observer/role_sums.hpp"
+#include "observer/selection.hpp"
+#include "observer/status_line.hpp"
+#include "support/catch.hpp"
+#include "support/child_program.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace allocd;
+using observer::Clock;
+using observer::UnitTracker;
+using test::ChildProgram;
+
+namespace {
+
+class Group {
+ public:
+  Group() {
+    set({});
+    auto opened = host::Root::open(directory_.path().string());
+    REQUIRE(opened);
+    root_ = std::make_unique<host::Root>(std::move(*opened));
+    proc_ = base::UniqueFd(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  void set(const std::vector<pid_t>& pids) const {
+    std::string text;
+    for (const pid_t pid : pids) text += std::to_string(pid) + "\n";
+    directory_.write("cg/unit/cgroup.procs", text);
+  }
+  observer::UnitSample sample(std::size_t max = 100) {
+    return tracker.sample(kernel::CgroupTree(*root_, "/cg"), "/unit", proc_.get(), ++number_, max,
+                          Clock::now());
+  }
+  UnitTracker tracker;
+
+ private:
+  test::TemporaryDirectory directory_;
+  std::unique_ptr<host::Root> root_;
+  base::UniqueFd proc_;
+  std::uint64_t number_ = 0;
+};
+
+void settle(const ChildProgram& child, const std::string& comm) {
+  REQUIRE(test::eventually([&] {
+    const auto text = host::read_file_at(child.directory(), "comm");
+    return text && *text == comm + "\n";
+  }));
+}
+
+}  // namespace
+
+TEST_CASE("tracker: processes come, stay and go") {
+  Group group;
+  const ChildProgram first({"/bin/sleep", "100"}, {});
+  auto second = std::make_unique<ChildProgram>(std::vector<std::string>{"/bin/sleep", "100"},
+                                               std::vector<std::string>{});
+  settle(first, "sleep");
+  settle(*second, "sleep");
+  group.set({first.pid(), second->pid()});
+  auto sample = group.sample();
+  CHECK(sample.listed);
+  REQUIRE(group.tracker.processes().size() == 2);
+  const auto& process = group.tracker.processes().at(first.pid());
+  CHECK(process.comm() == "sleep");
+  CHECK(process.status().resident > 0);
+  CHECK(process.id().start_ticks > 0);
+  const auto id = process.id();
+  second.reset();
+  sample = group.sample();
+  CHECK(group.tracker.processes().size() == 1);
+  CHECK(group.tracker.find(id) != nullptr);
+  CHECK(group.tracker.find({id.pid, id.start_ticks + 1}) == nullptr);
+  CHECK(group.tracker.seen() == 2);
+  CHECK(group.tracker.vanished() == 1);
+}
+
+TEST_CASE("tracker: another program in the same process is identified anew, and its role with it") {
+  Group group;
+  const ChildProgram child({"/bin/sh", "-c", "read line < /dev/zero & wait; exec sleep 100"}, {});
+  settle(child, "sh");
+  group.set({child.pid()});
+  group.sample();
+  auto& process = group.tracker.processes().at(child.pid());
+  const auto now = Clock::now();
+  REQUIRE(process.evidence_is_due(now));
+  process.schedule_next(now, std::chrono::hours(1));
+  REQUIRE_FALSE(process.evidence_is_due(now));
+  CHECK(process.role().role == engine::Role::starting);
+  // The shell's background child holds it: end that, and the shell execs.
+  REQUIRE(test::eventually([&] {
+    const auto children =
+        host::read_file_at(child.directory(), ("task/" + std::to_string(child.pid()) + "/children").c_str());
+    if (!children || children->empty()) return false;
+    ::kill(static_cast<pid_t>(std::stol(*children)), SIGKILL);
+    return true;
+  }));
+  settle(child, "sleep");
+  group.sample();
+  auto& after = group.tracker.processes().at(child.pid());
+  CHECK(after.evidence_is_due(Clock::now()));
+  CHECK(after.role().role == engine::Role::other);
+}
+
+TEST_CASE("tracker: evidence of a former image is refused, and proof outlives a failed read") {
+  Group group;
+  const ChildProgram child({"/bin/sleep", "100"}, {});
+  settle(child, "sleep");
+  group.set({child.pid()});
+  group.sample();
+  auto& process = group.tracker.processes().at(child.pid());
+  allocator::FingerprintCache cache;
+  allocator::Identification found;
+  REQUIRE(test::eventually([&] {
+    found = allocator::identify({child.pid(), child.directory()}, cache, [] { return true; });
+    return found.outcome == allocator::Outcome::ok;
+  }));
+  auto stale = found;
+  stale.image.start_stack += 4096;
+  CHECK_FALSE(process.take(stale));
+  CHECK_FALSE(process.identification());
+  CHECK(process.take(found));
+  CHECK_FALSE(process.take(found));
+  allocator::Identification late;
+  late.outcome = allocator::Outcome::given_up;
+  CHECK_FALSE(process.take(late));
+  CHECK(process.identification()->outcome == allocator::Outcome::ok);
+}
+
+TEST_CASE("tracker: no more than the limit is read, the rest is counted") {
+  Group group;
+  const ChildProgram a({"/bin/sleep", "100"}, {});
+  const ChildProgram b({"/bin/sleep", "100"}, {});
+  const ChildProgram c({"/bin/sleep", "100"}, {});
+  group.set({a.pid(), b.pid(), c.pid()});
+  const auto sample = group.sample(2);
+  CHECK(sample.dropped == 1);
+  CHECK(group.tracker.processes().size() == 2);
+}
+
+TEST_CASE("tracker: pids that lead nowhere are no error") {
+  Group group;
+  group.set({1 << 22, (1 << 22) + 1});
+  const auto sample = group.sample();
+  CHECK(sample.listed);
+  CHECK(sample.permission_errors == 0);
+  CHECK(sample.read_errors == 0);
+  CHECK(group.tracker.processes().empty());
+}
+
+TEST_CASE("roles: sums are the sums of their processes") {
+  snapshot::Process process;
+  process.role = engine::Role::worker;
+  process.memory.resident = 100;
+  process.memory.anonymous = 60;
+  process.threads = 3;
+  process.evidence.active = allocator::Kind::tcmalloc;
+  process.evidence.mappings = 500;
+  process.evidence.libraries = {
+      {allocator::Kind::tcmalloc, allocator::LibraryState::active, "/t", "", allocator::OnDisk::deleted},
+      {allocator::Kind::jemalloc, allocator::LibraryState::mapped_not_active, "/j", "",
+       allocator::OnDisk::current}};
+  auto other = process;
+  other.memory.resident = 700;
+  other.evidence.mappings = 900;
+  other.evidence.libraries.clear();
+  other.evidence.active = allocator::Kind::glibc;
+  auto server = process;
+  server.role = engine::Role::api_server;
+  const auto sums = observer::sum_roles({process, server, other});
+  REQUIRE(sums.size() == 2);
+  CHECK(sums[0].role == engine::Role::api_server);
+  const auto& workers = sums[1];
+  CHECK(workers.processes == 2);
+  CHECK(workers.memory.resident == 800);
+  CHECK(workers.max_resident == 700);
+  CHECK(workers.max_mappings == 900);
+  CHECK(workers.threads == 6);
+  CHECK(workers.active.at(allocator::Kind::tcmalloc) == 1);
+  CHECK(workers.active.at(allocator::Kind::glibc) == 1);
+  CHECK(workers.mapped_not_active.at(allocator::Kind::jemalloc) == 1);
+  CHECK(workers.libraries_off_disk == 1);
+}
+
+TEST_CASE("selection: nothing configured looks for engines, something configured for just that") {
+  settings::Settings none;
+  CHECK(observer::uses_built_in_discovery(none));
+  const auto looking = observer::select_units(none);
+  REQUIRE(looking.accepts);
+  host::UnitFacts facts;
+  facts.exec_start = {{"/opt/vllm/bin/vllm", "serve", "m"}};
+  CHECK(looking.accepts(facts));
+  facts.exec_start = {{"/usr/sbin/sshd", "-D"}};
+  CHECK_FALSE(looking.accepts(facts));
+
+  settings::Settings some;
+  settings::Service service;
+  service.name = "vllm";
+  service.selectors = {{settings::SelectorKind::unit, "vllm@*.service", {}},
+                       {settings::SelectorKind::unit, "router.service", {}},
+                       {settings::SelectorKind::cgroup, "/machine.slice/*", {}}};
+  some.services.push_back(service);
+  const auto selection = observer::select_units(some);
+  CHECK(selection.names == std::vector<std::string>{"router.service"});
+  CHECK(selection.patterns == std::vector<std::string>{"vllm@*.service"});
+  CHECK_FALSE(selection.accepts);
+  REQUIRE(observer::find_service(some, "vllm@a.service") != nullptr);
+  CHECK(observer::find_service(some, "vllm.service") == nullptr);
+  CHECK(observer::cgroup_selectors(some).size() == 1);
+}
+
+TEST_CASE("status line: counts, and what is wrong") {
+  snapshot::Snapshot snapshot;
+  snapshot.bus.connected = true;
+  CHECK(observer::render_status_line(snapshot) == "Watching 0 units, 0 processes");
+  snapshot::Unit unit;
+  unit.processes.resize(2);
+  unit.assessment.state = policy::State::compliant;
+  snapshot.units.push_back(unit);
+  unit.assessment.state = policy::State::violation;
+  unit.processes.resize(1);
+  snapshot.units.push_back(unit);
+  CHECK(observer::render_status_line(snapshot) == "Watching 2 units, 3 processes: 1 compliant, 1 violation");
+  snapshot.bus.connected = false;
+  snapshot.config.last_reload_successful = false;
+  CHECK(observer::render_status_line(snapshot).ends_with(
+      "; systemd is out of reach; the last reload was rejected"));
+}
