@@ -175,7 +175,7 @@ class Identifier {
     }
     const Definer& first = resolution.definers.front();
     evidence.rung = Rung::resolved;
-    evidence.active = first.kind;
+    evidence.active = decide_kind(first);
     for (const Definer& definer : resolution.definers) add_definer(definer, &definer == &first);
     evidence.detail = fmt::format(
         "malloc resolves to {}, object {} of {} in the dynamic linker's order",
@@ -186,12 +186,20 @@ class Identifier {
     return Outcome::ok;
   }
 
+  // An executable with an allocator linked in exports `malloc`, because libc asks for it, and little else.
+  [[nodiscard]] Kind decide_kind(const Definer& definer) const {
+    if (definer.kind != Kind::other || definer.file != executable_.file) return definer.kind;
+    const auto fingerprint = read_fingerprint();
+    const Kind kind = fingerprint ? fingerprint->kind() : Kind::unknown;
+    return kind == Kind::unknown ? Kind::other : kind;
+  }
+
   void add_definer(const Definer& definer, bool is_active) {
     // libc stands behind every preload; it is news only where it is the one in use.
     const bool is_c_library = definer.kind == Kind::glibc || definer.kind == Kind::musl;
     if (!is_active && is_c_library) return;
     Library library;
-    library.kind = definer.kind;
+    library.kind = is_active ? result_.evidence.active : definer.kind;
     library.state = is_active ? LibraryState::active : LibraryState::mapped_not_active;
     pending_.push_back({library, definer.file, definer.base});
   }
