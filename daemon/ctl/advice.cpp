@@ -20,7 +20,7 @@ using policy::Reason;
 constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
     {Reason::none, "Every process of the unit uses the allocator that policy asks for.", "Nothing."},
     {Reason::no_policy, "No policy asks this unit for an allocator; it is observed only.",
-     "Nothing. To ask for one, set `allocator:` for its service in /etc/allocd and reload allocd."},
+     "Nothing. To ask for one, set `allocator:` for its service in the configuration and reload allocd."},
     {Reason::unit_not_found, "The configuration names a unit that systemd does not know.",
      "If the service should be here, install or enable its unit. If the name is a slip, correct the "
      "selector: "

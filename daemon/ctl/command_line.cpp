@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/command_line.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <sstream>
 #include <vector>
 
 #include "base/closed_enum.hpp"
+#include "settings/load.hpp"
 
 namespace allocd::ctl {
 
@@ -80,7 +83,9 @@ void add_commands(CLI::App& app, CommandLine& line) {
       ->required();
   add("metrics", Command::metrics, "The sample in Prometheus text format");
   add("check-config", Command::check_config, "Check one file, or all that allocd would read")
-      ->add_option("FILE", line.file, "A file; without it /etc/allocd/allocd.yaml and conf.d/*.yaml");
+      ->add_option("FILE", line.file,
+                   fmt::format("A file; without it {} and {}/*.yaml", settings::kDefaultFile,
+                               settings::kDefaultDirectory));
 }
 
 }  // namespace

@@ -29,8 +29,9 @@ bool equals_ignoring_case(std::string_view left, std::string_view right) {
 
 std::optional<double> parse_decimal(std::string_view text) {
   double number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, number, std::chars_format::fixed);
   if (error != std::errc() || rest != end || !std::isfinite(number)) return std::nullopt;
   return number;
 }

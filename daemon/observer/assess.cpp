@@ -10,13 +10,6 @@ namespace allocd::observer {
 
 namespace {
 
-double modified_at(const host::Root& root, const std::string& path) {
-  if (path.empty()) return 0;
-  const auto status = root.status(path);
-  if (!status) return 0;
-  return static_cast<double>(status->st_mtim.tv_sec) + static_cast<double>(status->st_mtim.tv_nsec) * 1e-9;
-}
-
 policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted wanted) {
   using allocator::LibraryState;
   using allocator::Rung;
@@ -42,7 +35,7 @@ policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted
 
 }  // namespace
 
-policy::UnitSetting make_unit_setting(const host::Root& root, const snapshot::Unit& unit,
+policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files, const snapshot::Unit& unit,
                                       const host::UnitFacts* facts, const host::BusState& bus) {
   policy::UnitSetting setting;
   setting.source = unit.source;
@@ -59,9 +52,9 @@ policy::UnitSetting make_unit_setting(const host::Root& root, const snapshot::Un
   setting.exec_start = facts->exec_start;
   setting.root_directory = facts->root_directory;
   if (unit.wanted == settings::Wanted::any) return setting;
-  setting.loaded_at = modified_at(root, facts->fragment_path);
-  for (const auto& path : facts->drop_in_paths)
-    setting.loaded_at = std::max(setting.loaded_at, modified_at(root, path));
+  auto paths = facts->drop_in_paths;
+  paths.push_back(facts->fragment_path);
+  setting.loaded_at = files.newest(paths);
   for (const auto& path : host::drop_in_paths_of(facts->name)) {
     if (!setting.drop_in_path.empty() && setting.drop_in_present) break;
     setting.drop_in_path = path;

@@ -83,6 +83,7 @@ struct Sampler::Run {
 
 Sampler::Sampler(const host::Root& root, EvidencePool& pool)
     : root_(root),
+      preload_files_(root),
       pool_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
       system_(kernel::read_system_facts(root)) {
@@ -107,7 +108,7 @@ void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
     unit.wanted = service->allocator;
   }
   sample_unit(run, unit);
-  assess(unit, make_unit_setting(root_, unit, &facts, run.bus));
+  assess(unit, make_unit_setting(root_, preload_files_, unit, &facts, run.bus));
   unit.roles = sum_roles(unit.processes);
   run.snapshot.units.push_back(std::move(unit));
 }
@@ -125,7 +126,7 @@ void Sampler::add_cgroups(Run& run) {
       unit.service = service->name;
       unit.wanted = service->allocator;
       sample_unit(run, unit);
-      assess(unit, make_unit_setting(root_, unit, nullptr, run.bus));
+      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, run.bus));
       unit.roles = sum_roles(unit.processes);
       run.snapshot.units.push_back(std::move(unit));
     }

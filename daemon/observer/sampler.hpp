@@ -17,6 +17,7 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/system.hpp"
 #include "observer/evidence_pool.hpp"
+#include "observer/preload_files.hpp"
 #include "observer/unit_tracker.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/model.hpp"
@@ -56,6 +57,7 @@ class Sampler {
   void note_collector(const std::string& name, bool success, double duration, std::string error);
 
   const host::Root& root_;
+  PreloadFiles preload_files_;
   EvidencePool& pool_;
   kernel::CgroupTree tree_;
   kernel::SystemFacts system_;

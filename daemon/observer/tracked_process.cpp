@@ -67,6 +67,7 @@ ReadOutcome TrackedProcess::read_stat(std::string& buffer, Clock::time_point now
     evidence_step_ = 0;
     evidence_due_ = now;
     role_ = {engine::Role::starting, {}};
+    titled_ = false;
     look_at_title_ = true;
   }
   minor_faults_ = stat->minor_faults;
@@ -79,11 +80,17 @@ void TrackedProcess::read_command_line(std::string& buffer) {
   if (host::read_file_into(directory_.get(), "cmdline", buffer, kMaxCommandLine) != 0) return;
   if (engine_ == engine::Engine::unknown) engine_ = engine::decide_engine(engine::split_cmdline(buffer));
   const engine::RoleClaim claim = engine::decide_role(buffer, comm_);
-  // Sticky: Ray and others change their title with every task. A rank may still be learnt later.
-  const bool same_role = claim.role == role_.role;
-  if (role_.role == engine::Role::starting || role_.role == engine::Role::other ||
-      (same_role && role_.ranks == engine::Ranks{})) {
+  // Sticky, because Ray and others change their title with every task. Two things may still replace a role:
+  // a title of its own, where a forked child so far showed its parent's command line; and a rank learnt
+  // later.
+  const std::string_view first_word = std::string_view(buffer).substr(0, buffer.find('\0'));
+  const bool is_titled = first_word.find("::") != std::string_view::npos;
+  const bool is_first_title = is_titled && !titled_;
+  const bool gains_rank = claim.role == role_.role && role_.ranks == engine::Ranks{};
+  if (role_.role == engine::Role::starting || role_.role == engine::Role::other || is_first_title ||
+      gains_rank) {
     role_ = claim;
+    titled_ = titled_ || is_titled;
   }
 }
 

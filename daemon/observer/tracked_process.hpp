@@ -63,6 +63,7 @@ class TrackedProcess {
   kernel::ImageKey image_;
   std::string comm_;
   bool look_at_title_ = true;
+  bool titled_ = false;  // its role came from a title of its own, not from argv
   engine::RoleClaim role_{engine::Role::starting, {}};
   engine::Engine engine_ = engine::Engine::unknown;
   kernel::ProcessStatus status_;

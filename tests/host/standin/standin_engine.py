@@ -112,4 +112,5 @@ def main() -> int:
     core.start()
     storm(options.storm)
     core.join(options.exit_after)
-    return 1
+    os._exit(1)  # a return would wait for the children first
+

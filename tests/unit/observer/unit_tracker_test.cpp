@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "observer/preload_files.hpp"
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
 #include "observer/status_line.hpp"
@@ -232,4 +233,25 @@ TEST_CASE("status line: counts, and what is wrong") {
   snapshot.config.last_reload_successful = false;
   CHECK(observer::render_status_line(snapshot).ends_with(
       "; systemd is out of reach; the last reload was rejected"));
+}
+
+TEST_CASE("preload files: the newest that speaks of a preload, whatever else was edited since") {
+  const test::TemporaryDirectory tree;
+  tree.write("unit", "[Service]\nExecStart=/bin/true\n");
+  tree.write("preload.conf", "[Service]\nEnvironment=LD_PRELOAD=libjemalloc.so.2\n");
+  tree.write("other.conf", "[Service]\nTimeoutStopSec=5\n");
+  using std::filesystem::file_time_type;
+  const auto now = file_time_type::clock::now();
+  std::filesystem::last_write_time(tree.path() / "preload.conf", now - std::chrono::hours(2));
+  std::filesystem::last_write_time(tree.path() / "other.conf", now - std::chrono::hours(1));
+  const auto root = host::Root::open(tree.path().string());
+  REQUIRE(root);
+  observer::PreloadFiles files(*root);
+  const std::vector<std::string> all{"/unit", "/preload.conf", "/other.conf", "/absent", ""};
+  const double before = files.newest(all);
+  CHECK(before > 0);
+  CHECK(files.newest(std::vector<std::string>{"/unit", "/other.conf"}) == 0);
+  // A file that begins to speak of it counts from then on.
+  tree.write("other.conf", "[Service]\nEnvironmentFile=/etc/default/vllm\n");
+  CHECK(files.newest(all) > before);
 }

@@ -9,15 +9,20 @@
 
 #include "support/catch.hpp"
 
-namespace {
-
-using namespace allocd;
+namespace allocd::test {
 
 // Converts to anything, to ask a struct how many members it can be made from.
 struct Anything {
   template <typename T>
   operator T() const;  // NOLINT(google-explicit-constructor): that is the point; never defined
 };
+
+}  // namespace allocd::test
+
+namespace {
+
+using namespace allocd;
+using test::Anything;
 
 template <typename T, std::size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
