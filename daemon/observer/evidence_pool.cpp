@@ -89,9 +89,10 @@ struct EvidencePool::Shared {
 
   void read_until_stopped() {
     for (;;) {
-      const auto [job, running] = take_job();
-      if (!running) return;
-      const std::shared_ptr<Running>& run = running;
+      const auto taken = take_job();
+      const Job& job = taken.first;
+      const std::shared_ptr<Running>& run = taken.second;
+      if (!run) return;
       const auto keep_going = [&run] { return !run->given_up && Clock::now() < run->deadline; };
       auto identification = identify({job.id.pid, job.directory.get()}, keep_going);
       if (!finish(run, std::move(identification))) return;
