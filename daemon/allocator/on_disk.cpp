@@ -19,8 +19,9 @@ namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
 
-// The kernel gives a mapping's path with every link resolved, so that its root in front is enough. (openat2(2)
-// with RESOLVE_IN_ROOT would be exact for a link put there since, and is closed by RestrictSUIDSGID=.)
+// The kernel gives a mapping's path with every link resolved, so that its root in front is enough.
+// (openat2(2) with RESOLVE_IN_ROOT would be exact for a link put there since, and is closed by
+// RestrictSUIDSGID=.)
 base::UniqueFd open_below_root(int process_directory, const std::string& path, int flags) {
   return base::UniqueFd(::openat(process_directory, ("root" + path).c_str(), flags | O_CLOEXEC));
 }

@@ -40,6 +40,10 @@ SystemFacts read_system_facts(const host::Root& root) {
   return facts;
 }
 
+base::Result<base::UniqueFd> open_process_directory(const host::Root& root) {
+  return root.open_directory("/proc");
+}
+
 double realtime_now() {
   return clock_seconds(CLOCK_REALTIME);
 }

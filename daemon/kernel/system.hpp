@@ -19,6 +19,9 @@ struct SystemFacts {
 
 [[nodiscard]] SystemFacts read_system_facts(const host::Root& root);
 
+// The directory that holds a directory per process.
+[[nodiscard]] base::Result<base::UniqueFd> open_process_directory(const host::Root& root);
+
 // Seconds since the epoch now.
 [[nodiscard]] double realtime_now();
 // Seconds of CPU this process has used, user and system.

@@ -87,7 +87,7 @@ Sampler::Sampler(const host::Root& root, EvidencePool& pool)
       pool_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
       system_(kernel::read_system_facts(root)) {
-  if (auto proc = root.open_directory("/proc")) proc_ = std::move(*proc);
+  if (auto proc = kernel::open_process_directory(root)) proc_ = std::move(*proc);
 }
 
 snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
@@ -199,7 +199,7 @@ void Sampler::finish(Run& run) {
                  seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
   note_collector("cgroups", run.cgroup_error.empty(), run.list_seconds, run.cgroup_error);
   note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
-                 proc_ ? "a process file could not be parsed" : "cannot open /proc");
+                 proc_ ? "a process file could not be parsed" : "the process directory cannot be opened");
   note_collector("allocators", run.evidence_failures == 0, reading - evidence_seconds_,
                  "some evidence could not be read in time");
   evidence_seconds_ = reading;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Points its own DT_DEBUG at a page that nobody ever fills (userfaultfd(2)): whoever follows the link map from
-// outside waits in the kernel for as long as this process lives. The map itself and /proc stay readable.
+// Points its own DT_DEBUG at a page that nobody ever fills (userfaultfd(2)): whoever follows the link map
+// from outside waits in the kernel for as long as this process lives. The map itself and /proc stay readable.
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
@@ -22,7 +22,8 @@ static void* unfilled_page(size_t page) {
   if (ioctl(fault_fd, UFFDIO_API, &api) != 0) fail("UFFDIO_API");
   void* area = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) fail("mmap");
-  struct uffdio_register range = {.range = {(uint64_t)(uintptr_t)area, page}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+  struct uffdio_register range = {.range = {(uint64_t)(uintptr_t)area, page},
+                                  .mode = UFFDIO_REGISTER_MODE_MISSING};
   if (ioctl(fault_fd, UFFDIO_REGISTER, &range) != 0) fail("UFFDIO_REGISTER");
   return area;
 }

@@ -343,6 +343,24 @@ TEST_CASE("systemd executes itself again: we subscribe and read again, and keep 
   CHECK(machine.manager->state().reconnects == 0);
 }
 
+TEST_CASE("an answer to a question asked before systemd executed itself again is thrown away") {
+  Machine machine;
+  machine.systemd.units["vllm.service"] = {};
+  machine.systemd.held = {"vllm.service"};
+  machine.start(named({"vllm.service"}));
+  REQUIRE(machine.loop.run_until([&] { return machine.systemd.most_held > 0; }));
+  machine.systemd.release_name();
+  REQUIRE(machine.loop.run_until([&] { return !machine.manager->state().connected; }));
+  machine.systemd.held.clear();
+  machine.systemd.units["vllm.service"].main_pid = 2;
+  machine.systemd.take_name();
+  CHECK(machine.comes_to_pid("vllm.service", 2));
+  machine.systemd.units["vllm.service"].main_pid = 1;
+  machine.systemd.release_held("vllm.service");
+  machine.loop.run_for(100ms);
+  CHECK(machine.has_pid("vllm.service", 2));
+}
+
 TEST_CASE("systemd dies with calls in flight and another one takes over") {
   Machine machine;
   machine.systemd.units["vllm.service"] = {};
@@ -468,19 +486,32 @@ TEST_CASE("signals that only look like systemd's are not believed") {
   REQUIRE(sd_bus_set_address(raw, machine.bus.address().c_str()) >= 0);
   REQUIRE(sd_bus_set_bus_client(raw, 1) >= 0);
   REQUIRE(sd_bus_start(raw) >= 0);
-  const auto send = [&](const char* member, auto append) {
+  // Straight to us: the bus delivers that without a match.
+  const auto send = [&](const char* path, const char* interface, const char* member, auto append) {
     sd_bus_message* signal = nullptr;
-    REQUIRE(sd_bus_message_new_signal(raw, &signal, "/org/freedesktop/systemd1",
-                                      "org.freedesktop.systemd1.Manager", member) >= 0);
+    REQUIRE(sd_bus_message_new_signal(raw, &signal, path, interface, member) >= 0);
     const MessageHandle owned(signal);
     append(signal);
     REQUIRE(sd_bus_message_set_destination(signal, machine.systemd.client.c_str()) >= 0);
     REQUIRE(sd_bus_send(raw, signal, nullptr) >= 0);
   };
-  send("Reloading", [](sd_bus_message* signal) { sd_bus_message_append(signal, "b", 1); });
-  send("UnitRemoved",
-       [](sd_bus_message* signal) { sd_bus_message_append(signal, "so", "vllm@a.service", "/"); });
+  constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
+  constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+  send("/org/freedesktop/systemd1/unit/vllm_40a_2eservice", "org.freedesktop.DBus.Properties",
+       "PropertiesChanged", [](sd_bus_message* signal) {
+         sd_bus_message_append(signal, "sa{sv}as", "org.freedesktop.systemd1.Unit", 0, 0);
+       });
   REQUIRE(sd_bus_flush(raw) >= 0);
+  machine.loop.run_for(100ms);
+  CHECK(machine.systemd.reads["vllm@a.service"] == 1);
+
+  send(kManagerPath, kManager, "UnitRemoved",
+       [](sd_bus_message* signal) { sd_bus_message_append(signal, "so", "vllm@a.service", "/"); });
+  send(kManagerPath, kManager, "Reloading",
+       [](sd_bus_message* signal) { sd_bus_message_append(signal, "b", 1); });
+  REQUIRE(sd_bus_flush(raw) >= 0);
+  machine.loop.run_for(100ms);
+  CHECK(machine.manager->units().size() == 1);
   machine.systemd.units["vllm@a.service"].main_pid = 8;
   machine.systemd.emit_changed("vllm@a.service");
   CHECK(machine.comes_to_pid("vllm@a.service", 8));
