@@ -78,6 +78,7 @@ class Identifier {
 
   Outcome attempt_once(const kernel::ImageKey& image) {
     result_ = {};
+    memory_.forget();
     if (const Outcome outcome = take_survey(); outcome != Outcome::ok) return outcome;
     result_.evidence.mappings = survey_.mappings();
     if (!keep_going_()) return fail(Outcome::given_up, "not read within the deadline");

@@ -29,6 +29,25 @@ std::size_t ProcessMemory::read_some(std::uint64_t address, std::span<std::byte>
     error_ = ETIME;
     return 0;
   }
+  const std::size_t offset = address % kPage;
+  if (offset + out.size() > kPage) return read_process(address, out);
+  const Page* page = page_at(address - offset);
+  if (page == nullptr) return 0;
+  std::memcpy(out.data(), page->bytes.data() + offset, out.size());
+  return out.size();
+}
+
+const ProcessMemory::Page* ProcessMemory::page_at(std::uint64_t address) {
+  pages_.resize(kPages);
+  Page& page = pages_[address / kPage % kPages];
+  if (page.address == address && address != 0) return &page;
+  page.address = 0;
+  if (read_process(address, page.bytes) != kPage) return nullptr;
+  page.address = address;
+  return &page;
+}
+
+std::size_t ProcessMemory::read_process(std::uint64_t address, std::span<std::byte> out) {
   const iovec local{out.data(), out.size()};
   // The address is one of the other process, never dereferenced here.
   const iovec remote{reinterpret_cast<void*>(address), out.size()};  // NOLINT(performance-no-int-to-ptr)

@@ -95,7 +95,7 @@ std::string_view take_line(std::string_view& text) {
 }
 
 bool matches_glob(std::string_view pattern, std::string_view text) {
-  return fnmatch(std::string(pattern).c_str(), std::string(text).c_str(), 0) == 0;
+  return fnmatch(std::string(pattern).c_str(), std::string(text).c_str(), FNM_NOESCAPE) == 0;
 }
 
 bool has_glob_characters(std::string_view text) {

@@ -26,7 +26,8 @@ std::string_view take_word(std::string_view& text);
 // Takes the first line (without its newline) off `text` and returns it.
 std::string_view take_line(std::string_view& text);
 
-// fnmatch(3) without flags that make '/' special: `*`, `?` and `[...]`, backslash escapes.
+// fnmatch(3) with FNM_NOESCAPE and '/' as any other character: `*`, `?` and `[...]`. A backslash is itself,
+// as in systemd's own patterns: unit names are full of \x2d.
 [[nodiscard]] bool matches_glob(std::string_view pattern, std::string_view text);
 [[nodiscard]] bool has_glob_characters(std::string_view text);
 

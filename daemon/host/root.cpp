@@ -74,6 +74,22 @@ int read_file_into(int directory_fd, const char* name, std::string& out, std::si
   return read_fd_into(fd.get(), out, limit);
 }
 
+int read_again_into(int fd, std::string& out) {
+  constexpr std::size_t kStep = 4096;
+  std::size_t used = 0;
+  for (;;) {
+    out.resize(std::max(out.capacity(), used + kStep));
+    const ssize_t count = ::pread(fd, out.data() + used, out.size() - used, static_cast<off_t>(used));
+    if (count < 0 && errno == EINTR) continue;
+    const int error = count < 0 ? errno : 0;
+    used += count < 0 ? 0 : static_cast<std::size_t>(count);
+    const bool is_full = used == out.size();
+    if (error == 0 && is_full && used <= kDefaultFileLimit) continue;
+    out.resize(error != 0 || is_full ? 0 : used);
+    return is_full ? EFBIG : error;
+  }
+}
+
 base::Result<Root> Root::open(const std::string& path) {
   base::UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return base::fault_from_errno("open the root", path, errno);

@@ -31,6 +31,9 @@ inline constexpr std::size_t kDefaultFileLimit = std::size_t{16} << 20U;
 // cleared first. For the sampling path: no allocation once the buffer has grown.
 [[nodiscard]] int read_file_into(int directory_fd, const char* name, std::string& out,
                                  std::size_t limit = kDefaultFileLimit);
+// As read_file_into, from the start of a file of /proc that stays open: one call for most files, because
+// there a read that does not fill the buffer is the last one.
+[[nodiscard]] int read_again_into(int fd, std::string& out);
 
 class Root {
  public:

@@ -31,7 +31,7 @@ void set_up_malloc() {
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
-// One descriptor per watched process is held open.
+// Two descriptors per watched process are held open.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -25,7 +25,8 @@ class TrackedProcess {
   // Opens /proc/`pid` below the directory `proc`; nothing when it has gone.
   [[nodiscard]] static std::optional<TrackedProcess> open(int proc, pid_t pid);
 
-  // stat and status, and the command line when it may have something new to say. `buffer` is scratch.
+  // stat, and what may have changed with it: status, and the command line when it may have something new to
+  // say. `buffer` is scratch.
   [[nodiscard]] ReadOutcome read(std::string& buffer, Clock::time_point now);
 
   [[nodiscard]] ProcessId id() const { return {pid_, start_ticks_}; }
@@ -55,11 +56,15 @@ class TrackedProcess {
 
  private:
   [[nodiscard]] ReadOutcome read_stat(std::string& buffer, Clock::time_point now);
+  [[nodiscard]] ReadOutcome read_status(std::string& buffer);
+  // True when `stat` says that it has not run, faulted or changed size since its status was read.
+  [[nodiscard]] bool is_status_current(const std::string& stat);
   void read_command_line(std::string& buffer);
 
   pid_t pid_ = 0;
   std::uint64_t start_ticks_ = 0;
   base::UniqueFd directory_;
+  base::UniqueFd stat_;  // kept open: opening it anew costs as much as reading it
   kernel::ImageKey image_;
   std::string comm_;
   bool look_at_title_ = true;
@@ -67,6 +72,8 @@ class TrackedProcess {
   engine::RoleClaim role_{engine::Role::starting, {}};
   engine::Engine engine_ = engine::Engine::unknown;
   kernel::ProcessStatus status_;
+  std::size_t stat_hash_ = 0;
+  unsigned status_age_ = 0;  // samples since status_ was read; 0 when it never was
   std::uint64_t minor_faults_ = 0;
   std::uint64_t major_faults_ = 0;
 

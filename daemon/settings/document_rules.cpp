@@ -14,33 +14,33 @@ namespace allocd::settings {
 
 namespace {
 
-void check_node(const Node& node, ProblemList& problems) {
-  if (node.kind == Node::Kind::alias) {
+void check_node(const YamlNode& node, ProblemList& problems) {
+  if (node.kind == YamlNode::Kind::alias) {
     problems.add(node.place, "aliases are not accepted",
                  "write the value out; put a pattern that begins with '*' in quotes");
   }
   if (node.tagged) problems.add(node.place, "tags are not accepted", "remove the word that begins with '!'");
 }
 
-void check_key(const Node& key, ProblemList& problems) {
-  if (key.kind == Node::Kind::scalar) {
+void check_key(const YamlNode& key, ProblemList& problems) {
+  if (key.kind == YamlNode::Kind::scalar) {
     if (!is_usable_key(key)) {
       problems.add(key.place, "merge keys ('<<') are not accepted", "write the keys out");
     }
-  } else if (key.kind != Node::Kind::alias) {
+  } else if (key.kind != YamlNode::Kind::alias) {
     problems.add(key.place, fmt::format("a key must be a name, not {}", describe(key.kind)));
   }
 }
 
-void check_tree(const Node& node, ProblemList& problems);
+void check_tree(const YamlNode& node, ProblemList& problems);
 
-void check_map(const Node& map, ProblemList& problems) {
+void check_map(const YamlNode& map, ProblemList& problems) {
   std::unordered_map<std::string_view, Place> first;
   for (const auto& [key, value] : map.entries) {
     check_key(key, problems);
     check_tree(key, problems);
     const bool merges_alias =
-        key.kind == Node::Kind::scalar && !is_usable_key(key) && value.kind == Node::Kind::alias;
+        key.kind == YamlNode::Kind::scalar && !is_usable_key(key) && value.kind == YamlNode::Kind::alias;
     if (!merges_alias) check_tree(value, problems);
     if (!is_usable_key(key)) continue;
     const auto [known, is_new] = first.emplace(key.text, key.place);
@@ -52,7 +52,7 @@ void check_map(const Node& map, ProblemList& problems) {
 }
 
 // Recursion is bounded by kDeepest.
-void check_tree(const Node& node, ProblemList& problems) {  // NOLINT(misc-no-recursion)
+void check_tree(const YamlNode& node, ProblemList& problems) {  // NOLINT(misc-no-recursion)
   check_node(node, problems);
   for (const auto& item : node.items) check_tree(item, problems);
   check_map(node, problems);
@@ -64,12 +64,12 @@ bool is_one_of(std::string_view text, auto words) {
 
 }  // namespace
 
-void check_document(const Node& root, ProblemList& problems) {
+void check_document(const YamlNode& root, ProblemList& problems) {
   check_tree(root, problems);
 }
 
-bool is_usable_key(const Node& key) {
-  return key.kind == Node::Kind::scalar && !(key.plain && key.text == "<<");
+bool is_usable_key(const YamlNode& key) {
+  return key.kind == YamlNode::Kind::scalar && !(key.plain && key.text == "<<");
 }
 
 bool looks_like_number(std::string_view text) {

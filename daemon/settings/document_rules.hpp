@@ -16,10 +16,10 @@
 namespace allocd::settings {
 
 // Reports what breaks a rule, in the whole tree. Readers then pass over such nodes without a word.
-void check_document(const Node& root, ProblemList& problems);
+void check_document(const YamlNode& root, ProblemList& problems);
 
 // Already reported by check_document: no name, or a merge key.
-[[nodiscard]] bool is_usable_key(const Node& key);
+[[nodiscard]] bool is_usable_key(const YamlNode& key);
 
 // 10, 0x1f, 1_000, 1.5, .inf, 1:30: a number to one or the other YAML reader.
 [[nodiscard]] bool looks_like_number(std::string_view text);

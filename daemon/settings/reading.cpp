@@ -35,13 +35,14 @@ std::vector<Home> all_homes() {
 std::optional<Home> nearest_home(std::string_view word) {
   const auto homes = all_homes();
   std::vector<std::string_view> names;
+  names.reserve(homes.size());
   for (const auto& home : homes) names.push_back(home.name);
   const auto nearest = base::nearest_word(word, names);
   if (!nearest) return std::nullopt;
   return *std::ranges::find(homes, *nearest, &Home::name);
 }
 
-std::string integer_hint(const Node& value) {
+std::string integer_hint(const YamlNode& value) {
   const std::string_view text = value.text;
   const auto digits = text.substr(std::min(text.find_first_not_of('0'), text.size()));
   if (!value.plain && base::parse_u64(text)) return "remove the quotes";
@@ -52,15 +53,15 @@ std::string integer_hint(const Node& value) {
 
 }  // namespace
 
-bool has_kind(Reading& reading, const Entry& entry, Node::Kind wanted, std::string_view hint,
+bool has_kind(Reading& reading, const Entry& entry, YamlNode::Kind wanted, std::string_view hint,
               std::string_view wanted_name) {
   const auto& value = entry.value;
-  if (value.kind == Node::Kind::alias || value.tagged) return false;
+  if (value.kind == YamlNode::Kind::alias || value.tagged) return false;
   if (value.kind == wanted) return true;
   const auto name = quoted(entry.key.text);
   if (wanted_name.empty()) wanted_name = describe(wanted);
   reading.problems.add(entry.value_place(),
-                       value.kind == Node::Kind::null
+                       value.kind == YamlNode::Kind::null
                            ? fmt::format("{} has no value", name)
                            : fmt::format("{} must be {}, not {}", name, wanted_name, describe(value.kind)),
                        std::string(hint));
@@ -68,7 +69,7 @@ bool has_kind(Reading& reading, const Entry& entry, Node::Kind wanted, std::stri
 }
 
 std::optional<std::int64_t> read_integer(Reading& reading, const Entry& entry) {
-  if (!has_kind(reading, entry, Node::Kind::scalar, "write a whole number", "a whole number"))
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, "write a whole number", "a whole number"))
     return std::nullopt;
   const auto& value = entry.value;
   const bool negative = value.text.starts_with('-');
@@ -89,7 +90,7 @@ std::optional<std::int64_t> read_integer(Reading& reading, const Entry& entry) {
   return negative ? -bounded : bounded;
 }
 
-void report_unknown_key(Reading& reading, const Node& key, std::span<const std::string_view> known) {
+void report_unknown_key(Reading& reading, const YamlNode& key, std::span<const std::string_view> known) {
   std::string hint = fmt::format("known keys: {}", fmt::join(known, ", "));
   // Looking for the nearest word costs more than the rest: not for problems that nobody will see.
   const bool worthwhile = !reading.problems.full() && key.text.size() <= kLongestMisspelling;
@@ -109,7 +110,7 @@ void report_range(Reading& reading, const Entry& entry, std::string_view range) 
 }
 
 std::optional<std::chrono::milliseconds> read_duration_text(Reading& reading, const Entry& entry) {
-  if (!has_kind(reading, entry, Node::Kind::scalar, "write a duration, such as 10s", "a duration"))
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, "write a duration, such as 10s", "a duration"))
     return std::nullopt;
   const auto value = parse_duration(entry.value.text);
   if (value) return *value;

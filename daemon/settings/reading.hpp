@@ -57,13 +57,13 @@ struct Limits {
 
 // Whether the value is a map, a list or a text; if not it is reported, unless check_document did so already.
 // `wanted_name` is what a person calls it, when that is not the kind's own name: "a duration".
-[[nodiscard]] bool has_kind(Reading& reading, const Entry& entry, Node::Kind wanted, std::string_view hint,
-                            std::string_view wanted_name = {});
+[[nodiscard]] bool has_kind(Reading& reading, const Entry& entry, YamlNode::Kind wanted,
+                            std::string_view hint, std::string_view wanted_name = {});
 
 // A whole number in plain decimal digits; quoted ones and those with a leading zero are refused.
 [[nodiscard]] std::optional<std::int64_t> read_integer(Reading& reading, const Entry& entry);
 
-void report_unknown_key(Reading& reading, const Node& key, std::span<const std::string_view> known);
+void report_unknown_key(Reading& reading, const YamlNode& key, std::span<const std::string_view> known);
 void report_range(Reading& reading, const Entry& entry, std::string_view range);
 [[nodiscard]] std::optional<std::chrono::milliseconds> read_duration_text(Reading& reading,
                                                                           const Entry& entry);
@@ -97,7 +97,7 @@ template <typename Target>
 }
 
 template <typename Target>
-void read_map(Reading& reading, const Node& map, std::span<const Key<Target>> keys, Target& target) {
+void read_map(Reading& reading, const YamlNode& map, std::span<const Key<Target>> keys, Target& target) {
   for (const auto& entry : map.entries) {
     if (!is_usable_key(entry.key)) continue;
     const auto known = std::ranges::find(keys, entry.key.text, &Key<Target>::name);
@@ -110,6 +110,6 @@ void read_map(Reading& reading, const Node& map, std::span<const Key<Target>> ke
 }
 
 // Reads one whole document by the table of schema.cpp.
-void read_document(Reading& reading, const Node& root, Settings& settings);
+void read_document(Reading& reading, const YamlNode& root, Settings& settings);
 
 }  // namespace allocd::settings

@@ -30,7 +30,7 @@ std::string nothing() {
 
 // Text that no YAML reader takes for something else.
 std::optional<std::string_view> read_text(Reading& reading, const Entry& entry, std::string_view hint) {
-  if (!has_kind(reading, entry, Node::Kind::scalar, hint)) return std::nullopt;
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, hint)) return std::nullopt;
   const auto& value = entry.value;
   if (!value.plain || (!looks_like_number(value.text) && !looks_like_boolean(value.text))) return value.text;
   reading.problems.add(value.place,
@@ -98,21 +98,21 @@ void add_selector(Reading& reading, Selector selector, Service& service) {
                   render_position(known->second.position)));
 }
 
-void read_selector(Reading& reading, const Node& item, Place list_place, Service& service) {
+void read_selector(Reading& reading, const YamlNode& item, Place list_place, Service& service) {
   switch (item.kind) {
-    case Node::Kind::alias:
+    case YamlNode::Kind::alias:
       return;
-    case Node::Kind::null:
+    case YamlNode::Kind::null:
       return reading.problems.add(list_place, "empty selector", std::string(kSelectorHint));
-    case Node::Kind::scalar:
+    case YamlNode::Kind::scalar:
       return reading.problems.add(
           item.place, "a selector must be a map, not a text",
           "write " +
               quoted(fmt::format("- {}: {}", item.text.starts_with('/') ? "cgroup" : "unit", item.text)));
-    case Node::Kind::list:
+    case YamlNode::Kind::list:
       return reading.problems.add(item.place, "a selector must be a map, not a list",
                                   std::string(kSelectorHint));
-    case Node::Kind::map:
+    case YamlNode::Kind::map:
       break;
   }
   if (item.entries.empty())
@@ -126,7 +126,7 @@ void read_selector(Reading& reading, const Node& item, Place list_place, Service
 }
 
 void read_select(Reading& reading, const Entry& entry, Service& service) {
-  if (!has_kind(reading, entry, Node::Kind::list, kSelectorHint)) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::list, kSelectorHint)) return;
   if (entry.value.items.empty()) {
     return reading.problems.add(entry.value.place, "'select' is empty", std::string(kSelectorHint));
   }
@@ -138,7 +138,7 @@ std::string wanted_words() {
 }
 
 void read_allocator(Reading& reading, const Entry& entry, Service& service) {
-  if (!has_kind(reading, entry, Node::Kind::scalar, "one of: " + wanted_words(), "a word")) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, "one of: " + wanted_words(), "a word")) return;
   const auto& text = entry.value.text;
   if (const auto wanted = kWantedNames.parse(text)) {
     service.allocator = *wanted;
@@ -173,7 +173,7 @@ std::string service_name_range() {
   return fmt::format("a name of a-z, 0-9, '-' and '_', at most {} long", kLongestServiceName);
 }
 
-bool check_service_name(Reading& reading, const Node& key) {
+bool check_service_name(Reading& reading, const YamlNode& key) {
   if (key.plain && (looks_like_number(key.text) || looks_like_boolean(key.text))) {
     const auto* kind = looks_like_number(key.text) ? "number" : "boolean";
     reading.problems.add(key.place,
@@ -187,7 +187,7 @@ bool check_service_name(Reading& reading, const Node& key) {
   return false;
 }
 
-bool is_new_service(Reading& reading, const Node& key) {
+bool is_new_service(Reading& reading, const YamlNode& key) {
   const auto [known, is_new] = reading.seen.services.emplace(key.text, reading.problems.position(key.place));
   if (is_new) return true;
   reading.problems.add(key.place, fmt::format("service {} is defined twice", quoted(key.text)),
@@ -203,12 +203,12 @@ void read_service(Reading& reading, const Entry& entry, Settings& settings) {
   service.name = entry.key.text;
   service.position = reading.problems.position(entry.key.place);
   const bool empty =
-      value.kind == Node::Kind::null || (value.kind == Node::Kind::map && value.entries.empty());
+      value.kind == YamlNode::Kind::null || (value.kind == YamlNode::Kind::map && value.entries.empty());
   if (empty) {
     return reading.problems.add(entry.key.place, fmt::format("service {} is empty", quoted(service.name)),
                                 std::string(kServiceHint));
   }
-  if (!has_kind(reading, entry, Node::Kind::map, kServiceHint)) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::map, kServiceHint)) return;
   read_map<Service>(reading, value, kServiceKeys, service);
   const auto is_select = [](const Entry& e) { return e.key.text == "select"; };
   if (std::ranges::none_of(value.entries, is_select)) {
@@ -219,8 +219,8 @@ void read_service(Reading& reading, const Entry& entry, Settings& settings) {
 }
 
 void read_services(Reading& reading, const Entry& entry, Settings& settings) {
-  if (entry.value.kind == Node::Kind::null) return;
-  if (!has_kind(reading, entry, Node::Kind::map, "write the name of a service, and its 'select:' below"))
+  if (entry.value.kind == YamlNode::Kind::null) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::map, "write the name of a service, and its 'select:' below"))
     return;
   std::set<std::string_view> in_this_map;
   for (const auto& service : entry.value.entries) {
@@ -263,8 +263,8 @@ constexpr std::array<Key<Observe>, 4> kObserveKeys{{
 }};
 
 void read_observe(Reading& reading, const Entry& entry, Settings& settings) {
-  if (entry.value.kind == Node::Kind::null) return;
-  if (!has_kind(reading, entry, Node::Kind::map, "write keys such as 'interval: 10s' below it")) return;
+  if (entry.value.kind == YamlNode::Kind::null) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::map, "write keys such as 'interval: 10s' below it")) return;
   read_map<Observe>(reading, entry.value, kObserveKeys, settings.observe);
 }
 
@@ -316,10 +316,10 @@ std::span<const KeyDoc> documented_keys() {
   return kDocs;
 }
 
-void read_document(Reading& reading, const Node& root, Settings& settings) {
-  if (root.kind == Node::Kind::null || root.kind == Node::Kind::alias) return;
-  if (root.kind != Node::Kind::map) {
-    const std::string hint = root.kind == Node::Kind::scalar && root.text.find(':') != std::string::npos
+void read_document(Reading& reading, const YamlNode& root, Settings& settings) {
+  if (root.kind == YamlNode::Kind::null || root.kind == YamlNode::Kind::alias) return;
+  if (root.kind != YamlNode::Kind::map) {
+    const std::string hint = root.kind == YamlNode::Kind::scalar && root.text.find(':') != std::string::npos
                                  ? "is a blank missing after the ':'?"
                                  : "write keys such as 'services:'";
     return reading.problems.add(root.place,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why the text of one value was refused, before anyone knows in which file it stands: the message is put
 // behind the name of the key, the hint says what to write instead (may be empty).
-// Plain value types and text helpers shared by the readers of this folder. Pure; safe from any thread.
+// Plain value types and text functions shared by the readers of this folder. Pure; safe from any thread.
 #pragma once
 
 #include <expected>

@@ -50,49 +50,49 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    add(make(Node::Kind::null, mark));
+    add(make(YamlNode::Kind::null, mark));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    add(make(Node::Kind::alias, mark));
+    add(make(YamlNode::Kind::alias, mark));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
-    auto node = make(Node::Kind::scalar, mark, tag);
+    auto node = make(YamlNode::Kind::scalar, mark, tag);
     node.plain = tag == "?";  // "!" is what yaml-cpp gives a quoted or block scalar
     node.text = value;
     add(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                        YAML::EmitterStyle::value /*style*/) override {
-    open(make(Node::Kind::list, mark, tag));
+    open(make(YamlNode::Kind::list, mark, tag));
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                   YAML::EmitterStyle::value /*style*/) override {
-    open(make(Node::Kind::map, mark, tag));
+    open(make(YamlNode::Kind::map, mark, tag));
   }
   void OnMapEnd() override { close(); }
 
-  [[nodiscard]] std::optional<Node> take_root() { return std::exchange(root_, std::nullopt); }
+  [[nodiscard]] std::optional<YamlNode> take_root() { return std::exchange(root_, std::nullopt); }
   // Where the last node that was understood begins.
   [[nodiscard]] Place last_place() const { return last_place_; }
 
  private:
   struct Open {
-    Node node;
-    std::optional<Node> key;  // of the map entry that waits for its value
+    YamlNode node;
+    std::optional<YamlNode> key;  // of the map entry that waits for its value
   };
 
-  Node make(Node::Kind kind, const YAML::Mark& mark, std::string_view tag = "?") {
-    Node node;
+  YamlNode make(YamlNode::Kind kind, const YAML::Mark& mark, std::string_view tag = "?") {
+    YamlNode node;
     node.kind = kind;
     node.place = place_of(source_, mark);
     node.tagged = !tag.empty() && tag != "?" && tag != "!";
-    if (kind != Node::Kind::null) last_place_ = node.place;
+    if (kind != YamlNode::Kind::null) last_place_ = node.place;
     return node;
   }
 
-  void open(Node node) {
+  void open(YamlNode node) {
     if (std::ssize(open_) == kDeepest) {
       throw Stop{
           {node.place, fmt::format("nested more than {} levels deep", kDeepest), "settings nest 5 levels"}};
@@ -106,13 +106,13 @@ class TreeBuilder : public YAML::EventHandler {
     add(std::move(node));
   }
 
-  void add(Node node) {
+  void add(YamlNode node) {
     if (open_.empty()) {
       root_ = std::move(node);
       return;
     }
     auto& parent = open_.back();
-    if (parent.node.kind == Node::Kind::list) {
+    if (parent.node.kind == YamlNode::Kind::list) {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.key) {
       parent.key = std::move(node);
@@ -124,7 +124,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   const SourceLines& source_;
   std::vector<Open> open_;
-  std::optional<Node> root_;
+  std::optional<YamlNode> root_;
   int documents_ = 0;
   Place last_place_{1, 1};
 };
@@ -184,17 +184,17 @@ Document parse_document(const SourceLines& source) {
   return builder.take_root();
 }
 
-std::string_view describe(Node::Kind kind) {
+std::string_view describe(YamlNode::Kind kind) {
   switch (kind) {
-    case Node::Kind::null:
+    case YamlNode::Kind::null:
       return "nothing";
-    case Node::Kind::scalar:
+    case YamlNode::Kind::scalar:
       return "a text";
-    case Node::Kind::list:
+    case YamlNode::Kind::list:
       return "a list";
-    case Node::Kind::map:
+    case YamlNode::Kind::map:
       return "a map";
-    case Node::Kind::alias:
+    case YamlNode::Kind::alias:
       break;
   }
   return "an alias";

@@ -21,30 +21,32 @@ inline constexpr int kDeepest = 32;
 
 struct Entry;
 
-struct Node {
+struct YamlNode {
   enum class Kind { null, scalar, list, map, alias };
   Kind kind = Kind::null;
   bool plain = false;   // a scalar written without quotes and not as a block: `on`, not `"on"`
   bool tagged = false;  // has an explicit tag such as !!int
   Place place;
-  std::string text;            // of a scalar
-  std::vector<Node> items;     // of a list
-  std::vector<Entry> entries;  // of a map, in file order, repeated keys included
+  std::string text;             // of a scalar
+  std::vector<YamlNode> items;  // of a list
+  std::vector<Entry> entries;   // of a map, in file order, repeated keys included
 };
 
 struct Entry {
-  Node key;
-  Node value;
+  YamlNode key;
+  YamlNode value;
   // Where to point when the value is wrong: a value left out has no place of its own.
-  [[nodiscard]] Place value_place() const { return value.kind == Node::Kind::null ? key.place : value.place; }
+  [[nodiscard]] Place value_place() const {
+    return value.kind == YamlNode::Kind::null ? key.place : value.place;
+  }
 };
 
 // Nothing for a text without a document (empty, or comments only).
-using Document = std::expected<std::optional<Node>, TextError>;
+using Document = std::expected<std::optional<YamlNode>, TextError>;
 
 [[nodiscard]] Document parse_document(const SourceLines& source);
 
 // "a map", "a list", "a text", "nothing", "an alias"
-[[nodiscard]] std::string_view describe(Node::Kind kind);
+[[nodiscard]] std::string_view describe(YamlNode::Kind kind);
 
 }  // namespace allocd::settings

@@ -159,7 +159,8 @@ def stay(host: ThrowawayHost) -> None:
     allocd_port = relay.open_relay(host, allocd_on_host.PORT)
     prometheus_port = relay.open_relay(host, PROMETHEUS_PORT)
     print(f"metrics     http://127.0.0.1:{allocd_port}/metrics")
-    print(f"Prometheus  http://127.0.0.1:{prometheus_port}/graph")
+    # Debian keeps the scripts of the graph page in packages of their own, so the API it is.
+    print(f"Prometheus  http://127.0.0.1:{prometheus_port}/api/v1/query?query=allocd_unit_policy_state")
     print(f"a shell     nsenter -t {host.pid} -m -p -u -i -n -C -- bash", flush=True)
     signal.pause()
 
@@ -199,7 +200,8 @@ def main() -> int:
     parser.add_argument("--tools", type=pathlib.Path, required=True, help="folder of unpacked tools")
     parser.add_argument("--stay", action="store_true", help="keep the host until Ctrl-C")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         good = demonstrate(options)
     except HostError as error:

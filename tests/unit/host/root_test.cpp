@@ -74,6 +74,23 @@ TEST_CASE("a file of exactly the limit is read, one byte more is EFBIG") {
   CHECK(buffer.empty());
 }
 
+TEST_CASE("a file that stays open is read again from its start") {
+  const Tree tree;
+  const std::size_t size =
+      GENERATE(std::size_t{0}, std::size_t{10}, std::size_t{4096}, std::size_t{8192}, std::size_t{70'000});
+  const std::string text(size, 'x');
+  tree.write("file", text);
+  const auto fd = tree.root().open_file("/file");
+  REQUIRE(fd.has_value());
+  std::string buffer = "stale";
+  for (int time = 0; time < 2; ++time) {
+    REQUIRE(host::read_again_into(fd->get(), buffer) == 0);
+    CHECK(buffer == text);
+  }
+  CHECK(host::read_again_into(-1, buffer) == EBADF);
+  CHECK(buffer.empty());
+}
+
 TEST_CASE("an endless file does not exhaust memory") {
   const auto root = host::Root::open();
   REQUIRE(root.has_value());

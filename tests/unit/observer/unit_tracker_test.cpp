@@ -3,9 +3,13 @@
 #include "observer/unit_tracker.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "observer/preload_files.hpp"
 #include "observer/role_sums.hpp"
@@ -108,6 +112,30 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   auto& after = group.tracker.processes().at(child.pid());
   CHECK(after.evidence_is_due(Clock::now()));
   CHECK(after.role().role == engine::Role::other);
+}
+
+TEST_CASE("tracker: memory that came since the last sample is in the next one") {
+  Group group;
+  group.set({::getpid()});
+  group.sample();
+  const auto& process = group.tracker.processes().at(::getpid());
+  const auto before = process.status().anonymous;
+  constexpr std::size_t kSize = std::size_t{16} << 20U;
+  const std::vector<char> block(kSize, 'x');
+  group.sample();
+  CHECK(process.status().anonymous >= before + kSize / 2);
+}
+
+TEST_CASE("tracker: what stat does not tell of is seen a few samples later") {
+  Group group;
+  group.set({::getpid()});
+  group.sample();
+  const auto& process = group.tracker.processes().at(::getpid());
+  std::array<char, 8192> block{};
+  REQUIRE(::mlock(block.data(), block.size()) == 0);
+  for (int i = 0; i < 7; ++i) group.sample();
+  CHECK(process.status().locked > 0);
+  ::munlock(block.data(), block.size());
 }
 
 TEST_CASE("tracker: evidence of a former image is refused, and proof outlives a failed read") {
