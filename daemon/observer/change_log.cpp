@@ -42,11 +42,10 @@ void ChangeLog::note_bus(const snapshot::BusSummary& bus) {
   if (bus.connected) {
     journal_.log(Priority::notice, id::kBusBack, "The connection to systemd is back.", {});
   } else {
-    journal_.log(
-        Priority::warning, id::kBusLost,
-        fmt::format("The connection to systemd is lost ({}); keeping the last view and trying again.",
-                    bus.last_error.empty() ? "no cause given" : bus.last_error),
-        {{"ALLOCD_CAUSE", bus.last_error}});
+    journal_.log(Priority::warning, id::kBusLost,
+                 fmt::format("systemd is out of reach ({}); keeping the last view and trying again.",
+                             bus.last_error.empty() ? "the connection was lost" : bus.last_error),
+                 {{"ALLOCD_CAUSE", bus.last_error}});
   }
 }
 

@@ -20,8 +20,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       "Runs under systemd as allocd.service; by hand, stop it with Ctrl-C.",
       "allocd");
   app.set_version_flag("--version", std::string("allocd ") + ALLOCD_VERSION);
-  app.add_option("--config", options.config_file, "Configuration file; need not exist")
-      ->capture_default_str();
+  app.add_option("--config", options.config_file, "Configuration file; only the default one need not exist")
+      ->capture_default_str()
+      ->check(CLI::ExistingFile);
   app.add_option("--config-dir", options.config_directory, "Directory of further *.yaml files")
       ->capture_default_str();
   app.add_option("--snapshot.socket", options.socket_path, "Socket to serve snapshots on")
