@@ -19,7 +19,8 @@ constexpr std::size_t kMaxKnown = 1024;
 
 // Split in two literals, so that our own programs do not carry what they look for.
 const std::array<std::string, 8>& mark_texts() {
-  static const std::array<std::string, 8> texts{
+  // Never destroyed: a stuck reader thread may come back while the program ends.
+  static const auto& texts = *new std::array<std::string, 8>{
       std::string("<jemal") + "loc>",              // prefix of every jemalloc message (malloc_io.c)
       std::string("mimal") + "loc: error",         // options.c
       std::string("TCMAL") + "LOC_",               // names of its environment variables

@@ -27,6 +27,11 @@ namespace allocd::allocator {
 
 namespace {
 
+// A file can be mapped more than once: to be run, and to be read.
+bool is_same(const MappedFile* known, const MappedFile& file) {
+  return known != nullptr && known->inode == file.inode && known->device == file.device;
+}
+
 constexpr int kAttempts = 3;
 constexpr std::size_t kMaxThreads = 4096;
 constexpr std::string_view kBackgroundThread = "jemalloc_bg_thd";  // background_thread.c
@@ -175,6 +180,13 @@ class Identifier {
                              : "no loaded object defines malloc");
     }
     const Definer& first = resolution.definers.front();
+    // Until glibc 2.35 ld.so has a malloc of its own, and stands first while it still adds the preloads.
+    const bool is_linker =
+        first.kind == Kind::glibc && first.file != nullptr && is_dynamic_linker_name(first.file->path);
+    if (resolution.outcome == WalkOutcome::changing && is_linker) {
+      static_cast<void>(mapped_only("its libraries are still being loaded"));
+      return Outcome::early;
+    }
     evidence.rung = Rung::resolved;
     evidence.active = decide_kind(first);
     for (const Definer& definer : resolution.definers) add_definer(definer, &definer == &first);
@@ -191,7 +203,10 @@ class Identifier {
   [[nodiscard]] Kind decide_kind(const Definer& definer) const {
     if (definer.kind != Kind::other || definer.file != executable_.file) return definer.kind;
     const auto fingerprint = read_fingerprint();
-    const Kind kind = fingerprint ? fingerprint->kind() : Kind::unknown;
+    // Unread, or not to its end: it could be any.
+    if (!fingerprint) return Kind::unknown;
+    const Kind kind = fingerprint->kind();
+    if (kind == Kind::unknown && !fingerprint->complete) return Kind::unknown;
     return kind == Kind::unknown ? Kind::other : kind;
   }
 
@@ -257,8 +272,8 @@ class Identifier {
     for (const MappedFile& file : survey_.files()) {
       const auto kind = decide_kind_by_name(library_path(file.path));
       if (!kind || file.base == 0) continue;
-      const bool known =
-          std::ranges::any_of(pending_, [&](const PendingLibrary& pending) { return pending.file == &file; });
+      const bool known = std::ranges::any_of(
+          pending_, [&](const PendingLibrary& pending) { return is_same(pending.file, file); });
       if (known) continue;
       const auto state = resolved ? LibraryState::mapped_not_active : LibraryState::mapped;
       pending_.push_back({{*kind, state, {}, {}, OnDisk::unknown}, &file, file.base});

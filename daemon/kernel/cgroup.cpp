@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,6 +24,12 @@ Directory open_stream(base::UniqueFd fd) {
   DIR* stream = ::fdopendir(fd.get());
   if (stream != nullptr) static_cast<void>(fd.release());
   return {stream, &::closedir};
+}
+
+// cgroupfs counts a directory's children among its links; a file system that does not shows 1.
+bool has_no_child(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && status.st_nlink == 2;
 }
 
 // Calls `visit` with the name of each directory inside `stream`; cgroupfs fills in d_type.
@@ -45,6 +52,7 @@ class Listing {
     }
     members_.groups.push_back(path);
     add_processes(fd.get(), members_.groups.size() - 1);
+    if (has_no_child(fd.get())) return;
     const Directory stream = open_stream(std::move(fd));
     if (!stream) return;
     const int parent = ::dirfd(stream.get());

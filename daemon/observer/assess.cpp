@@ -5,23 +5,31 @@
 #include <vector>
 
 #include "host/drop_in.hpp"
+#include "kernel/system.hpp"
 
 namespace allocd::observer {
 
 namespace {
 
-policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted wanted) {
+// An interpreter that has said nothing of itself for so long is taken for what it is.
+constexpr double kStartingFor = 120;
+
+policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted wanted, bool pending,
+                              double now) {
   using allocator::LibraryState;
   using allocator::Rung;
   policy::ProcessFacts facts;
   facts.pid = process.pid;
-  facts.role = process.role;
+  const bool lapsed = process.role == engine::Role::starting && now - process.started_at > kStartingFor;
+  facts.role = lapsed ? engine::Role::other : process.role;
   facts.started_at = process.started_at;
   facts.rung = process.evidence.rung;
   facts.permitted = process.reason != policy::Reason::not_permitted;
   facts.is_static = process.evidence.rung == Rung::fingerprint;
   const bool proved = facts.rung == Rung::resolved || facts.rung == Rung::fingerprint;
-  if (proved) facts.active = process.evidence.active;
+  const bool known = proved && process.evidence.active != allocator::Kind::unknown;
+  if (known) facts.active = process.evidence.active;
+  facts.settled = !known && !pending;
   const auto kind = policy::wanted_kind(wanted);
   for (const auto& library : process.evidence.libraries) {
     if (library.state == LibraryState::active) facts.active_path = library.path;
@@ -36,11 +44,12 @@ policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted
 }  // namespace
 
 policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files, const snapshot::Unit& unit,
-                                      const host::UnitFacts* facts, const host::BusState& bus) {
+                                      const host::UnitFacts* facts, const Gaps& gaps) {
   policy::UnitSetting setting;
   setting.source = unit.source;
-  // The last view stays good while the bus is away for a moment; a view never had is none.
-  setting.bus_available = facts != nullptr && (bus.connected || !facts->load_state.empty());
+  setting.unseen = gaps.unseen;
+  // The last view stays good while the bus is away; one that systemd has not given yet is none.
+  setting.bus_available = facts != nullptr && !facts->load_state.empty();
   if (facts == nullptr) return setting;
   setting.load_state = facts->load_state;
   setting.active_state = facts->active_state;
@@ -64,12 +73,14 @@ policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& file
   return setting;
 }
 
-void assess(snapshot::Unit& unit, const policy::UnitSetting& setting) {
+void assess(snapshot::Unit& unit, const policy::UnitSetting& setting, const Gaps& gaps) {
   const policy::SettingView view = policy::decide_setting(unit.wanted, setting);
+  const double now = kernel::realtime_now();
   std::vector<policy::ProcessFacts> facts;
   facts.reserve(unit.processes.size());
   for (auto& process : unit.processes) {
-    facts.push_back(to_facts(process, unit.wanted));
+    facts.push_back(
+        to_facts(process, unit.wanted, std::ranges::binary_search(gaps.pending, process.pid), now));
     const auto [state, reason] = policy::assess_process(unit.wanted, view, facts.back());
     process.state = state;
     process.reason = reason;

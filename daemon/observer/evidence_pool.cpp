@@ -21,6 +21,7 @@ namespace {
 
 struct Job {
   ProcessId id;
+  Want want = Want::evidence;
   base::UniqueFd directory;
 };
 
@@ -36,7 +37,7 @@ struct Running {
 
 // Outlives the pool for as long as a stuck thread holds it.
 struct EvidencePool::Shared {
-  Identify identify;
+  Read read;
   base::UniqueFd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   std::mutex mutex;
@@ -72,7 +73,7 @@ struct EvidencePool::Shared {
   }
 
   // False when the thread was replaced while it was stuck and is to end.
-  bool finish(const std::shared_ptr<Running>& run, allocator::Identification identification) {
+  bool finish(const std::shared_ptr<Running>& run, Reading reading) {
     const std::scoped_lock lock(mutex);
     counts.read_seconds += std::chrono::duration<double>(Clock::now() - run->begun).count();
     busy.erase(run->id);
@@ -82,7 +83,7 @@ struct EvidencePool::Shared {
     }
     running.remove(run);
     ++counts.reads;
-    results.push_back({run->id, std::move(identification)});
+    results.push_back({run->id, std::move(reading)});
     notify();
     return true;
   }
@@ -94,15 +95,15 @@ struct EvidencePool::Shared {
       const std::shared_ptr<Running>& run = taken.second;
       if (!run) return;
       const auto keep_going = [&run] { return !run->given_up && Clock::now() < run->deadline; };
-      auto identification = identify({job.id.pid, job.directory.get()}, keep_going);
-      if (!finish(run, std::move(identification))) return;
+      auto reading = read({job.id.pid, job.directory.get()}, job.want, keep_going);
+      if (!finish(run, std::move(reading))) return;
     }
   }
 };
 
-EvidencePool::EvidencePool(Identify identify, std::chrono::milliseconds deadline)
+EvidencePool::EvidencePool(Read read, std::chrono::milliseconds deadline)
     : shared_(std::make_shared<Shared>()) {
-  shared_->identify = std::move(identify);
+  shared_->read = std::move(read);
   shared_->deadline = deadline;
 }
 
@@ -129,12 +130,12 @@ void EvidencePool::add_thread() {
   }
 }
 
-bool EvidencePool::submit(const ProcessId& id, int directory) {
+bool EvidencePool::submit(const ProcessId& id, int directory, Want want) {
   base::UniqueFd copy(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
   if (!copy) return false;
   const std::scoped_lock lock(shared_->mutex);
-  if (!shared_->busy.insert(id).second) return false;
-  shared_->queue.push_back({id, std::move(copy)});
+  if (shared_->queue.size() >= kMaxQueue || !shared_->busy.insert(id).second) return false;
+  shared_->queue.push_back({id, want, std::move(copy)});
   if (shared_->threads == 0) add_thread();
   shared_->work.notify_one();
   return true;
@@ -163,7 +164,7 @@ void EvidencePool::expire(Clock::time_point now) {
     allocator::Identification late;
     late.outcome = allocator::Outcome::given_up;
     late.evidence.detail = "not read within the deadline: its memory lock is held";
-    shared_->results.push_back({run->id, std::move(late)});
+    shared_->results.push_back({run->id, {std::nullopt, std::move(late)}});
     shared_->notify();
   }
   if (shared_->threads == 0 && !shared_->queue.empty()) add_thread();
@@ -172,8 +173,17 @@ void EvidencePool::expire(Clock::time_point now) {
 EvidenceCounts EvidencePool::counts() const {
   const std::scoped_lock lock(shared_->mutex);
   EvidenceCounts counts = shared_->counts;
-  counts.waiting = shared_->queue.size() + shared_->running.size();
+  counts.waiting = shared_->queue.size() + shared_->running.size() + shared_->results.size();
   return counts;
+}
+
+std::optional<Clock::time_point> EvidencePool::next_deadline() const {
+  const std::scoped_lock lock(shared_->mutex);
+  std::optional<Clock::time_point> next;
+  for (const auto& run : shared_->running) {
+    if (!next || run->deadline < *next) next = run->deadline;
+  }
+  return next;
 }
 
 int EvidencePool::event_fd() const {

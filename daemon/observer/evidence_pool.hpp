@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Allocator evidence, read off the loop.
 //
-// A read blocks for as long as the watched process's memory lock is held, and nothing can interrupt it. So
-// one thread reads; when its read meets the deadline the result is reported as given up, the thread is left
-// to its fate (it ends when the kernel lets go) and another takes over, up to kMaxThreads. A process whose
-// read is stuck is refused until that read has come back.
+// A read blocks for as long as the watched process's memory lock is held, and nothing can interrupt it; that
+// of /proc/PID/cmdline too, which the kernel copies out of the process's memory. So one thread reads; when
+// its read meets the deadline the result is reported as given up, the thread is left to its fate (it ends
+// when the kernel lets go) and another takes over, up to kMaxThreads. A process whose read is stuck is
+// refused until that read has come back.
 //
 // submit(), collect() and expire() are for the loop's thread; the eventfd says when collect() has something.
 #pragma once
@@ -15,6 +16,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "allocator/identify.hpp"
@@ -31,27 +34,39 @@ struct ProcessId {
   auto operator<=>(const ProcessId&) const = default;
 };
 
+enum class Want {
+  title,    // its command line alone
+  evidence  // that, and its allocator
+};
+
+// What one read of a process gave.
+struct Reading {
+  std::optional<std::string> command_line;  // as /proc/PID/cmdline has it; nothing when it could not be read
+  std::optional<allocator::Identification> identification;
+};
+
 struct EvidenceResult {
   ProcessId id;
-  allocator::Identification identification;
+  Reading reading;
 };
 
 struct EvidenceCounts {
   std::uint64_t reads = 0;
   std::uint64_t deadlines = 0;
   double read_seconds = 0;  // spent reading, since start
-  std::size_t waiting = 0;  // queued or being read
+  std::size_t waiting = 0;  // queued, being read, or not collected yet
   std::size_t stuck = 0;    // reads past their deadline that have not come back
 };
 
 class EvidencePool {
  public:
-  using Identify =
-      std::function<allocator::Identification(const allocator::ProcessHandle&, const allocator::KeepGoing&)>;
-  static constexpr std::size_t kMaxThreads = 8;
+  using Read = std::function<Reading(const allocator::ProcessHandle&, Want, const allocator::KeepGoing&)>;
+  static constexpr std::size_t kMaxThreads = 32;
+  static constexpr std::size_t kMaxQueue =
+      16384;  // each holds a descriptor; more are refused and asked again
 
-  // `identify` runs on reader threads.
-  EvidencePool(Identify identify, std::chrono::milliseconds deadline);
+  // `read` runs on reader threads, and may still run when the pool is gone: it must own what it uses.
+  EvidencePool(Read read, std::chrono::milliseconds deadline);
   ~EvidencePool();
   EvidencePool(const EvidencePool&) = delete;
   EvidencePool& operator=(const EvidencePool&) = delete;
@@ -60,10 +75,12 @@ class EvidencePool {
 
   // False when this process's evidence is already being read. `directory` is an open /proc/PID, duplicated
   // here.
-  [[nodiscard]] bool submit(const ProcessId& id, int directory);
+  [[nodiscard]] bool submit(const ProcessId& id, int directory, Want want);
   [[nodiscard]] std::vector<EvidenceResult> collect();
   // Reports reads that have met their deadline and replaces their threads. Call it now and then.
   void expire(Clock::time_point now);
+  // When the oldest read in progress meets its deadline; nothing when none is in progress.
+  [[nodiscard]] std::optional<Clock::time_point> next_deadline() const;
 
   [[nodiscard]] EvidenceCounts counts() const;
   // Readable when collect() has results.

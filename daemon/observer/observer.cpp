@@ -14,6 +14,7 @@
 
 #include "host/message_id.hpp"
 #include "kernel/system.hpp"
+#include "observer/read_process.hpp"
 #include "observer/selection.hpp"
 #include "observer/status_line.hpp"
 #include "settings/load.hpp"
@@ -55,11 +56,7 @@ Observer::Observer(Options options, settings::Settings settings, host::Root root
       root_(std::move(root)),
       journal_(journal),
       board_(board),
-      pool_(
-          [this](const auto& process, const auto& keep_going) {
-            return allocator::identify(process, fingerprints_, keep_going);
-          },
-          settings_.observe.read_deadline),
+      pool_(make_process_reader(), settings_.observe.read_deadline),
       sampler_(root_, pool_),
       change_log_(journal),
       started_(Clock::now()),
@@ -198,11 +195,10 @@ void Observer::sample_soon() {
 void Observer::arm_evidence() {
   const auto now = Clock::now();
   auto at = sampler_.next_due();
-  const auto counts = pool_.counts();
-  if (counts.waiting > 0) {
-    const auto late = now + settings_.observe.read_deadline;
-    at = at ? std::min(*at, late) : late;
-  }
+  // A read in progress, or one that begins at once.
+  auto late = pool_.next_deadline();
+  if (!late && pool_.counts().waiting > 0) late = now + settings_.observe.read_deadline;
+  if (late) at = at ? std::min(*at, *late) : late;
   if (!at) return;
   sd_event_source_set_time(evidence_timer_.get(), to_usec(std::max(*at, now)));
   sd_event_source_set_enabled(evidence_timer_.get(), SD_EVENT_ONESHOT);
@@ -211,7 +207,9 @@ void Observer::arm_evidence() {
 void Observer::take_sample(double lateness) {
   const auto begun = Clock::now();
   const double cpu_before = kernel::own_cpu_seconds();
-  evidence_news_ = sampler_.take_evidence() && evidence_news_;
+  pool_.expire(begun);
+  sampler_.take_evidence();
+  evidence_news_ = false;
   auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
   sampler_.submit_due(begun, settings_.observe.recheck_interval);
   describe_observer(snapshot, cpu_before, begun, lateness);
@@ -298,7 +296,7 @@ void Observer::reload() {
         fmt::format("The new configuration has errors; the old one stays in force.\n{}", config_.error),
         {{"ALLOCD_CONFIG", options_.config_file}});
   }
-  sd_notify(0, "READY=1");
+  if (ready_) sd_notify(0, "READY=1");  // else the first sample says so
   arm_sample(Clock::now());
 }
 

@@ -16,7 +16,6 @@
 #include <optional>
 #include <string>
 
-#include "allocator/fingerprint.hpp"
 #include "base/result.hpp"
 #include "host/journal.hpp"
 #include "host/root.hpp"
@@ -68,7 +67,6 @@ class Observer {
   host::Root root_;
   host::Journal& journal_;
   SnapshotBoard& board_;
-  allocator::FingerprintCache fingerprints_;
   EvidencePool pool_;
   Sampler sampler_;
   ChangeLog change_log_;

@@ -64,6 +64,14 @@ snapshot::Unit describe(const host::UnitFacts& facts) {
   return unit;
 }
 
+// True when something became known that was not.
+bool take_reading(TrackedProcess& process, const Reading& reading) {
+  const engine::RoleClaim before = process.role();
+  if (reading.command_line) process.take_title(*reading.command_line);
+  const bool is_renamed = !(process.role() == before);
+  return (reading.identification && process.take(*reading.identification)) || is_renamed;
+}
+
 }  // namespace
 
 struct Sampler::Run {
@@ -96,6 +104,10 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
   ++number_;
   Run run{.settings = settings, .bus = bus, .now = now};
   for (const auto& [name, facts] : units) add_unit(run, facts);
+  // A unit named in full has its series also before systemd has said anything of it.
+  for (const auto& name : select_units(settings).names) {
+    if (!units.contains(name)) add_unit(run, {.name = name});
+  }
   add_cgroups(run);
   finish(run);
   return std::move(run.snapshot);
@@ -107,8 +119,8 @@ void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
     unit.service = service->name;
     unit.wanted = service->allocator;
   }
-  sample_unit(run, unit);
-  assess(unit, make_unit_setting(root_, preload_files_, unit, &facts, run.bus));
+  const Gaps gaps = sample_unit(run, unit);
+  assess(unit, make_unit_setting(root_, preload_files_, unit, &facts, gaps), gaps);
   unit.roles = sum_roles(unit.processes);
   run.snapshot.units.push_back(std::move(unit));
 }
@@ -119,21 +131,24 @@ void Sampler::add_cgroups(Run& run) {
     // A group named in full has its series also while it is not there.
     if (paths.empty() && !base::has_glob_characters(pattern)) paths.push_back(pattern);
     for (auto& path : paths) {
+      // Two patterns may match one group: the first service that selects it has it, as with units.
+      if (std::ranges::count(run.snapshot.units, path, &snapshot::Unit::name) > 0) continue;
       snapshot::Unit unit;
       unit.name = path;
       unit.control_group = path;
       unit.source = settings::SelectorKind::cgroup;
       unit.service = service->name;
       unit.wanted = service->allocator;
-      sample_unit(run, unit);
-      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, run.bus));
+      const Gaps gaps = sample_unit(run, unit);
+      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, gaps), gaps);
       unit.roles = sum_roles(unit.processes);
       run.snapshot.units.push_back(std::move(unit));
     }
   }
 }
 
-void Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
+Gaps Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
+  Gaps gaps;
   UnitTracker& tracker = trackers_[unit.name];
   if (unit.control_group.empty()) {
     tracker.clear();
@@ -143,17 +158,25 @@ void Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
     // A unit between stop and start has a path and no group: down, not an error.
     const bool is_error = !sample.listed && unit.active_state == "active";
     if (is_error) run.cgroup_error = sample.error;
+    if (sample.truncated) run.cgroup_error = "more control groups than are read";
+    gaps.unseen = sample.dropped + sample.permission_errors + sample.read_errors + (is_error ? 1 : 0) +
+                  (sample.truncated ? 1 : 0);
     run.list_seconds += sample.list_seconds;
     run.read_seconds += sample.read_seconds;
     unit.processes_dropped = sample.dropped;
     unit.permission_errors = sample.permission_errors;
     run.permission_errors += sample.permission_errors;
     run.read_errors += sample.read_errors;
-    for (const auto& [pid, process] : tracker.processes()) add_process(run, unit, sample, process);
+    for (const auto& [pid, process] : tracker.processes()) {
+      add_process(run, unit, sample, process);
+      const auto& known = process.identification();
+      if (!known || known->outcome == allocator::Outcome::early) gaps.pending.push_back(pid);
+    }
     unit.up = sample.listed && !unit.processes.empty();
   }
   unit.processes_seen = tracker.seen();
   unit.processes_vanished = tracker.vanished();
+  return gaps;
 }
 
 void Sampler::add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample,
@@ -199,7 +222,7 @@ void Sampler::finish(Run& run) {
                  seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
   note_collector("cgroups", run.cgroup_error.empty(), run.list_seconds, run.cgroup_error);
   note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
-                 proc_ ? "a process file could not be parsed" : "the process directory cannot be opened");
+                 proc_ ? "a process could not be read" : "the process directory cannot be opened");
   note_collector("allocators", run.evidence_failures == 0, reading - evidence_seconds_,
                  "some evidence could not be read in time");
   evidence_seconds_ = reading;
@@ -229,10 +252,13 @@ void Sampler::note_collector(const std::string& name, bool success, double durat
 void Sampler::submit_due(Clock::time_point now, std::chrono::milliseconds recheck) {
   for (auto& [name, tracker] : trackers_) {
     for (auto& [pid, process] : tracker.processes()) {
-      if (!process.evidence_is_due(now)) continue;
       // Refused while its last read is stuck: then it is asked again when the schedule says so.
-      static_cast<void>(pool_.submit(process.id(), process.directory()));
-      process.schedule_next(now, recheck);
+      if (process.evidence_is_due(now)) {
+        static_cast<void>(pool_.submit(process.id(), process.directory(), Want::evidence));
+        process.schedule_next(now, recheck);
+      } else if (process.wants_title()) {
+        static_cast<void>(pool_.submit(process.id(), process.directory(), Want::title));
+      }
     }
   }
 }
@@ -253,9 +279,10 @@ bool Sampler::take_evidence() {
     for (auto& [name, tracker] : trackers_) {
       TrackedProcess* process = tracker.find(result.id);
       if (process == nullptr) continue;
-      is_news = process->take(result.identification) || is_news;
-      if (result.identification.outcome == allocator::Outcome::given_up)
-        timed_out_.push_back({name, result.id.pid});
+      is_news = take_reading(*process, result.reading) || is_news;
+      const auto& identification = result.reading.identification;
+      const bool late = identification && identification->outcome == allocator::Outcome::given_up;
+      if (late) timed_out_.push_back({name, result.id.pid});
     }
   }
   return is_news;

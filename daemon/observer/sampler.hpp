@@ -16,6 +16,7 @@
 #include "host/unit_manager.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/system.hpp"
+#include "observer/assess.hpp"
 #include "observer/evidence_pool.hpp"
 #include "observer/preload_files.hpp"
 #include "observer/unit_tracker.hpp"
@@ -49,7 +50,7 @@ class Sampler {
 
  private:
   struct Run;  // one sample in the making
-  void sample_unit(Run& run, snapshot::Unit& unit);
+  Gaps sample_unit(Run& run, snapshot::Unit& unit);
   void add_unit(Run& run, const host::UnitFacts& facts);
   void add_cgroups(Run& run);
   void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);

@@ -30,6 +30,10 @@ base::Result<base::UniqueFd> bind_socket(const std::string& path) {
   if (!fd) return base::fault_from_errno("create a socket for", path, errno);
   struct stat status{};
   const bool is_socket = ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  // One that answers has a daemon behind it, and keeps its place.
+  if (is_socket && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return base::fault("bind", path, "another allocd serves it");
+  }
   if (is_socket) ::unlink(path.c_str());
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return base::fault_from_errno("bind", path, errno);

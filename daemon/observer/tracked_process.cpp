@@ -17,9 +17,6 @@ namespace {
 // A wrapper script execs late and a dlopen comes later still; after that an image rarely changes its mind.
 constexpr std::array<std::chrono::milliseconds, 2> kEarlyChecks{std::chrono::seconds(2),
                                                                 std::chrono::seconds(28)};
-// A command line can be as long as the process likes; what names it stands at the front.
-constexpr std::size_t kMaxCommandLine = std::size_t{256} << 10U;
-
 // The stat of a process that sleeps stays the same to the letter: times, faults, sizes. What it does not tell
 // of (locked memory, a few pages of a large process on a kernel that counts them per processor) is read again
 // after so many samples.
@@ -33,30 +30,25 @@ ReadOutcome outcome_of(int error) {
 
 }  // namespace
 
-std::optional<TrackedProcess> TrackedProcess::open(int proc, pid_t pid) {
+std::expected<TrackedProcess, ReadOutcome> TrackedProcess::open(int proc, pid_t pid) {
   TrackedProcess process;
   process.pid_ = pid;
   process.directory_ =
       base::UniqueFd(::openat(proc, std::to_string(pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!process.directory_) return std::nullopt;
+  if (!process.directory_) return std::unexpected(outcome_of(errno));
   return process;
 }
 
 ReadOutcome TrackedProcess::read(std::string& buffer, Clock::time_point now) {
   if (const auto outcome = read_stat(buffer, now); outcome != ReadOutcome::ok) return outcome;
-  if (!is_status_current(buffer)) {
+  if (!is_status_current()) {
     if (const auto outcome = read_status(buffer); outcome != ReadOutcome::ok) return outcome;
   }
-  // A worker takes its title minutes after it starts: look until it has said what it is.
-  if (look_at_title_ || role_.role == engine::Role::starting) read_command_line(buffer);
   return ReadOutcome::ok;
 }
 
-bool TrackedProcess::is_status_current(const std::string& stat) {
-  const std::size_t hash = std::hash<std::string>{}(stat);
-  const bool same = hash == stat_hash_ && status_age_ != 0;
-  stat_hash_ = hash;
-  return same && status_age_++ < kMaxStatusAge;
+bool TrackedProcess::is_status_current() {
+  return is_unchanged_ && status_age_ != 0 && status_age_++ < kMaxStatusAge;
 }
 
 ReadOutcome TrackedProcess::read_status(std::string& buffer) {
@@ -65,6 +57,8 @@ ReadOutcome TrackedProcess::read_status(std::string& buffer) {
     return outcome_of(error);
   const auto status = kernel::parse_process_status(buffer);
   if (!status) return ReadOutcome::failed;
+  // It has given its memory back and is not yet a zombie.
+  if (!status->has_memory) return ReadOutcome::gone;
   status_ = *status;
   status_age_ = 1;
   return ReadOutcome::ok;
@@ -74,6 +68,9 @@ ReadOutcome TrackedProcess::read_stat(std::string& buffer, Clock::time_point now
   if (!stat_) stat_ = base::UniqueFd(::openat(directory_.get(), "stat", O_RDONLY | O_CLOEXEC));
   if (!stat_) return outcome_of(errno);
   if (const int error = host::read_again_into(stat_.get(), buffer); error != 0) return outcome_of(error);
+  const std::size_t hash = std::hash<std::string>{}(buffer);
+  is_unchanged_ = hash == stat_hash_;
+  if (is_unchanged_) return ReadOutcome::ok;
   const auto stat = kernel::parse_process_stat(buffer);
   if (!stat) return ReadOutcome::failed;
   if (stat->state == 'Z' || stat->state == 'X') return ReadOutcome::gone;
@@ -95,18 +92,19 @@ ReadOutcome TrackedProcess::read_stat(std::string& buffer, Clock::time_point now
   }
   minor_faults_ = stat->minor_faults;
   major_faults_ = stat->major_faults;
+  stat_hash_ = hash;
   return ReadOutcome::ok;
 }
 
-void TrackedProcess::read_command_line(std::string& buffer) {
+void TrackedProcess::take_title(const std::string& command_line) {
   look_at_title_ = false;
-  if (host::read_file_into(directory_.get(), "cmdline", buffer, kMaxCommandLine) != 0) return;
-  if (engine_ == engine::Engine::unknown) engine_ = engine::decide_engine(engine::split_cmdline(buffer));
-  const engine::RoleClaim claim = engine::decide_role(buffer, comm_);
+  if (engine_ == engine::Engine::unknown)
+    engine_ = engine::decide_engine(engine::split_cmdline(command_line));
+  const engine::RoleClaim claim = engine::decide_role(command_line, comm_);
   // Sticky, because Ray and others change their title with every task. Two things may still replace a role:
   // a title of its own, where a forked child so far showed its parent's command line; and a rank learnt
   // later.
-  const std::string_view first_word = std::string_view(buffer).substr(0, buffer.find('\0'));
+  const std::string_view first_word = std::string_view(command_line).substr(0, command_line.find('\0'));
   const bool is_titled = first_word.find("::") != std::string_view::npos;
   const bool is_first_title = is_titled && !titled_;
   const bool gains_rank = claim.role == role_.role && role_.ranks == engine::Ranks{};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 
@@ -22,11 +23,10 @@ enum class ReadOutcome { ok, gone, not_permitted, failed };
 
 class TrackedProcess {
  public:
-  // Opens /proc/`pid` below the directory `proc`; nothing when it has gone.
-  [[nodiscard]] static std::optional<TrackedProcess> open(int proc, pid_t pid);
+  // Opens /proc/`pid` below the directory `proc`.
+  [[nodiscard]] static std::expected<TrackedProcess, ReadOutcome> open(int proc, pid_t pid);
 
-  // stat, and what may have changed with it: status, and the command line when it may have something new to
-  // say. `buffer` is scratch.
+  // stat, and what may have changed with it: status. Neither can block. `buffer` is scratch.
   [[nodiscard]] ReadOutcome read(std::string& buffer, Clock::time_point now);
 
   [[nodiscard]] ProcessId id() const { return {pid_, start_ticks_}; }
@@ -44,6 +44,9 @@ class TrackedProcess {
   // Evidence was asked for; it is due again after the next step of the schedule (+2 s, +30 s, then
   // `recheck`).
   void schedule_next(Clock::time_point now, std::chrono::milliseconds recheck);
+  // Its command line may have something new to say: ask for it (Want::title).
+  [[nodiscard]] bool wants_title() const { return look_at_title_ || role_.role == engine::Role::starting; }
+  void take_title(const std::string& command_line);
   // True when it changed what is known.
   bool take(const allocator::Identification& identification);
   // Nothing until the first read has come back.
@@ -57,9 +60,8 @@ class TrackedProcess {
  private:
   [[nodiscard]] ReadOutcome read_stat(std::string& buffer, Clock::time_point now);
   [[nodiscard]] ReadOutcome read_status(std::string& buffer);
-  // True when `stat` says that it has not run, faulted or changed size since its status was read.
-  [[nodiscard]] bool is_status_current(const std::string& stat);
-  void read_command_line(std::string& buffer);
+  // True when its stat says that it has not run, faulted or changed size since its status was read.
+  [[nodiscard]] bool is_status_current();
 
   pid_t pid_ = 0;
   std::uint64_t start_ticks_ = 0;
@@ -72,8 +74,9 @@ class TrackedProcess {
   engine::RoleClaim role_{engine::Role::starting, {}};
   engine::Engine engine_ = engine::Engine::unknown;
   kernel::ProcessStatus status_;
-  std::size_t stat_hash_ = 0;
-  unsigned status_age_ = 0;  // samples since status_ was read; 0 when it never was
+  std::size_t stat_hash_ = 0;  // of the last stat that was taken in
+  bool is_unchanged_ = false;  // the newest stat says what the one before it said
+  unsigned status_age_ = 0;    // samples since status_ was read; 0 when it never was
   std::uint64_t minor_faults_ = 0;
   std::uint64_t major_faults_ = 0;
 

@@ -24,22 +24,25 @@ UnitSample UnitTracker::sample(const kernel::CgroupTree& tree, const std::string
       ++sample.dropped;
       continue;
     }
-    if (TrackedProcess* process = track(proc, member.pid)) {
+    if (TrackedProcess* process = track(proc, member.pid, sample)) {
       read_one(*process, member, proc, sample, number, now);
       ++taken;
     }
   }
   std::erase_if(processes_, [&](const auto& entry) { return entry.second.seen_in != number; });
+  sample.truncated = members->truncated;
   sample.groups = std::move(members->groups);
   sample.read_seconds = std::chrono::duration<double>(Clock::now() - listed).count();
   return sample;
 }
 
-TrackedProcess* UnitTracker::track(int proc, pid_t pid) {
+TrackedProcess* UnitTracker::track(int proc, pid_t pid, UnitSample& sample) {
   if (const auto known = processes_.find(pid); known != processes_.end()) return &known->second;
   auto process = TrackedProcess::open(proc, pid);
   if (!process) {
-    ++vanished_;
+    // Out of descriptors is not a process that ended.
+    const bool gone = process.error() == ReadOutcome::gone;
+    ++(gone ? vanished_ : sample.read_errors);
     return nullptr;
   }
   ++seen_;

@@ -19,6 +19,7 @@ struct UnitSample {
   std::uint64_t dropped = 0;
   std::uint64_t permission_errors = 0;
   std::uint64_t read_errors = 0;
+  bool truncated = false;  // more control groups below it than are read
   double list_seconds = 0;
   double read_seconds = 0;
 };
@@ -39,8 +40,8 @@ class UnitTracker {
   [[nodiscard]] std::uint64_t vanished() const { return vanished_; }
 
  private:
-  // The remembered process, or a new one; null when it has gone already.
-  TrackedProcess* track(int proc, pid_t pid);
+  // The remembered process, or a new one; null when it has gone already or could not be opened (counted).
+  TrackedProcess* track(int proc, pid_t pid, UnitSample& sample);
   void read_one(TrackedProcess& process, const kernel::Member& member, int proc, UnitSample& sample,
                 std::uint64_t number, Clock::time_point now);
 

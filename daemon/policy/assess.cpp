@@ -94,13 +94,14 @@ struct Tally {
   std::size_t wrong = 0;    // another one, and known
   std::size_t not_yet = 0;  // not known yet, or still starting
   std::size_t not_permitted = 0;
+  std::size_t unreadable = 0;                 // will not be known, or was not looked at
   const ProcessFacts* first_right = nullptr;  // smallest pid
   const ProcessFacts* oldest = nullptr;       // of those that started before the setting
   const ProcessFacts* worst = nullptr;
   StateAndReason worst_is{State::compliant, Reason::none};
 
   [[nodiscard]] std::size_t known() const { return right + wrong; }
-  [[nodiscard]] std::size_t counted() const { return known() + not_yet + not_permitted; }
+  [[nodiscard]] std::size_t counted() const { return known() + not_yet + not_permitted + unreadable; }
 };
 
 void note_wrong(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
@@ -130,6 +131,8 @@ Tally count_processes(Wanted wanted, const SettingView& view, std::span<const Pr
       if (tally.first_right == nullptr || process.pid < tally.first_right->pid) tally.first_right = &process;
     } else if (judged.second == Reason::not_permitted) {
       ++tally.not_permitted;
+    } else if (!known && process.settled) {
+      ++tally.unreadable;
     } else if (!known || judged.second == Reason::unreadable) {
       ++tally.not_yet;
     } else {
@@ -155,6 +158,7 @@ std::string describe_wrong(Kind wanted, const ProcessFacts& process) {
 std::string describe_counts(const Tally& tally) {
   std::string text = fmt::format("{} of {} processes", tally.right, tally.counted());
   if (tally.not_yet > 0) text += fmt::format(", {} not known yet", tally.not_yet);
+  if (tally.unreadable > 0) text += fmt::format(", {} cannot be known", tally.unreadable);
   if (tally.not_permitted > 0) text += fmt::format(", {} may not be read", tally.not_permitted);
   return text;
 }
@@ -169,7 +173,7 @@ Link decide_resolved(Kind wanted, const UnitSetting& setting, const Tally& tally
     return {Verdict::fails, text + fmt::format(" ({} has malloc in {})", name, describe_counts(tally))};
   }
   if (tally.counted() == 0) return {Verdict::unknown, "no process of the service runs"};
-  if (tally.right == 0 || tally.not_permitted > 0) {
+  if (tally.right == 0 || tally.not_permitted > 0 || tally.unreadable > 0) {
     return {Verdict::unknown, fmt::format("{} has malloc in {}", name, describe_counts(tally))};
   }
   return {Verdict::holds,
@@ -238,7 +242,7 @@ StateAndReason decide_state(const UnitSetting& setting, const SettingView& view,
   const auto from_setting = state_of_setting(view.setting);
   if (from_setting.first != State::compliant) return from_setting;
   if (tally.not_permitted > 0) return {State::unknown, Reason::not_permitted};
-  if (tally.right == 0) return {State::unknown, Reason::unreadable};
+  if (tally.right == 0 || tally.unreadable > 0) return {State::unknown, Reason::unreadable};
   return {State::compliant, Reason::none};
 }
 
@@ -270,9 +274,11 @@ Assessment assess_unit(Wanted wanted, const UnitSetting& setting, std::span<cons
   const auto kind = wanted_kind(wanted);
   if (!kind) return make_exempt();
   const SettingView view = decide_setting(wanted, setting);
-  const Tally tally = count_processes(wanted, view, processes);
+  Tally tally = count_processes(wanted, view, processes);
+  tally.unreadable += static_cast<std::size_t>(setting.unseen);
   Assessment result;
-  std::tie(result.state, result.reason) = decide_state(setting, view, tally, !processes.empty());
+  std::tie(result.state, result.reason) =
+      decide_state(setting, view, tally, !processes.empty() || setting.unseen > 0);
   result.chain[kPolicy] = {Verdict::holds,
                            fmt::format("the policy asks for {}", settings::kWantedNames.name(wanted))};
   result.chain[kOnDisk] = view.on_disk;

@@ -8,8 +8,9 @@
 //   container_shim       never: it is not part of the service;
 //   starting             as compliant if it already has the wanted malloc, else as not known yet;
 //   not known yet        neither for nor against, and `unknown` if nothing else is known;
-//   not permitted        keeps the unit from being compliant: it could be anything;
-//   all others           yes, helpers such as resource_tracker and compile_worker too.
+//   never to be known    (settled) keeps the unit from being compliant, and so does one that was not looked
+//   at; not permitted        keeps the unit from being compliant: it could be anything; all others yes,
+//   helpers such as resource_tracker and compile_worker too.
 // A unit that sets no preload while every known process has the wanted malloc (a wrapper script exports it,
 // the program is linked to it, an EnvironmentFile= holds it) is compliant: links 2 to 4 do not apply. state
 // == compliant if and only if every link holds or does not apply. Inputs are copied from what was seen;
@@ -35,6 +36,7 @@ struct ProcessFacts {
   engine::Role role = engine::Role::other;
   double started_at = 0;                  // seconds since the epoch
   bool permitted = true;                  // false: its memory map may not be read
+  bool settled = false;                   // read as far as it can be: what is unknown now stays unknown
   std::optional<allocator::Kind> active;  // nothing: not known yet, or unreadable
   allocator::Rung rung = allocator::Rung::none;
   bool is_static = false;              // no dynamic linker
@@ -60,6 +62,7 @@ struct UnitSetting {
   bool drop_in_loaded = false;   // in systemd's DropInPaths
   std::vector<std::vector<std::string>> exec_start;
   std::string root_directory;
+  std::uint64_t unseen = 0;  // processes it has that are not among those handed in
 };
 
 // What the setting comes to. Costs more than one process does: decide it once per unit and sample.

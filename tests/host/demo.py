@@ -1,8 +1,8 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`./dev demo`: a throwaway systemd host with a stand-in inference service, allocd, and a real Prometheus.
+"""The main job, start to end, on a throwaway systemd host: three workers of two services, told apart by allocator.
 
-Exit 0 when the three workers are told apart as they should be, 1 when they are not. Needs root; changes nothing
-of the machine's own.
+Nothing of the machine's own is touched. Exits 0 only if what allocd and Prometheus say is right.
 """
 
 from __future__ import annotations
@@ -12,209 +12,171 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
 import allocd_on_host
-import relay
 import standin_service
 from allocd_on_host import Allocd
+from relay import Relay
 from throwaway_host import HostError, ThrowawayHost
 
 PROMETHEUS_PORT = 9090
-PROMETHEUS_CONFIG = f"""
-global: {{scrape_interval: 1s}}
+SCRAPE = f"""global:
+  scrape_interval: 1s
 scrape_configs:
   - job_name: allocd
-    static_configs: [{{targets: ["localhost:{allocd_on_host.PORT}"]}}]
+    static_configs:
+      - targets: ["localhost:{allocd_on_host.PORT}"]
 """
-PROMETHEUS_UNIT = f"""[Unit]
-Description=Prometheus of the demo
-[Service]
-ExecStart=/opt/prometheus --config.file=/etc/prometheus-demo.yml --storage.tsdb.path=/var/tmp/prometheus \
-  --web.listen-address=127.0.0.1:{PROMETHEUS_PORT} --log.level=warn
+PROMETHEUS_UNIT = f"""[Service]
+ExecStart=/opt/prometheus/prometheus --config.file=/opt/prometheus/prometheus.yml --storage.tsdb.path=/tmp/prometheus \
+ --web.listen-address=127.0.0.1:{PROMETHEUS_PORT}
 """
-# unit, its options, and what each of its workers must turn out to be: (rank, malloc, idle in memory, state)
-SERVICES = {
-    "vllm.service": ("--worker drop --worker inherit", [(0, "glibc", [], "violation"),
-                                                        (1, "jemalloc", [], "compliant")]),
-    "vllm-cpu.service": ("--worker inherit --cpu-backend", [(0, "tcmalloc", ["jemalloc"], "violation")]),
+# (unit, tensor-parallel rank): active allocator, libraries mapped and idle, state against the policy.
+EXPECTED = {
+    ("vllm.service", 0): ("glibc", [], "violation"),
+    ("vllm.service", 1): ("jemalloc", [], "compliant"),
+    ("vllm-cpu.service", 0): ("tcmalloc", ["jemalloc"], "violation"),
 }
-SERIES = [
-    ("Processes by the malloc they use", 'allocd_unit_processes_by_allocator{role="worker"} > 0', "allocator"),
-    ("Mapped and idle: there, but not used", 'allocd_unit_processes_allocator_idle{role="worker"} > 0', "allocator"),
-    ("State of each unit", "allocd_unit_policy_state == 1", "state"),
-    ("Anonymous memory, bytes", 'allocd_unit_memory_anonymous_bytes{role="worker"}', "role"),
-]
+QUERIES = (
+    'allocd_unit_processes_by_allocator{role="worker"} > 0',
+    'allocd_unit_processes_allocator_idle{role="worker"} > 0',
+    "allocd_unit_policy_state == 1",
+    'allocd_unit_memory_anonymous_bytes{role="worker"}',
+)
 
 
 def heading(text: str) -> None:
-    print(f"\n--- {text} {'-' * (75 - len(text))}\n", flush=True)
-
-
-def progress(text: str) -> None:
-    print(f"{time.monotonic() - STARTED:5.1f} s  {text}", flush=True)
-
-
-# Setting up -----------------------------------------------------------------------------------------------------
+    print(f"\n== {text} ==", flush=True)
 
 
 def start_services(host: ThrowawayHost) -> None:
     standin_service.install(host)
-    for unit, (arguments, _) in SERVICES.items():
-        standin_service.start(host, unit, f"{arguments} --rename-after 1 --hold-mib 8")
-
-
-def start_allocd(host: ThrowawayHost, programs: pathlib.Path) -> Allocd:
-    allocd_on_host.install(host, programs, pathlib.Path(__file__).resolve().parents[2])
-    services = {unit.removesuffix(".service"): {"unit": unit, "allocator": "jemalloc"} for unit in SERVICES}
-    return Allocd(host).start(allocd_on_host.config(interval="1s", **services))
+    standin_service.start(host, "vllm.service", "--worker drop --worker inherit --hold-mib 32",
+                          description="Stand-in vLLM: one worker loses the preload")
+    standin_service.start(host, "vllm-cpu.service", "--worker tcmalloc --hold-mib 32",
+                          description="Stand-in vLLM-CPU: puts tcmalloc in front")
 
 
 def start_prometheus(host: ThrowawayHost, tools: pathlib.Path) -> None:
-    host.copy(tools / "prometheus/usr/bin/prometheus", "/opt/prometheus")
-    host.write("/etc/prometheus-demo.yml", PROMETHEUS_CONFIG)
-    host.unit("prometheus-demo.service", PROMETHEUS_UNIT)
-    host.systemctl("start", "prometheus-demo.service")
+    host.copy(tools / "prometheus/usr/bin/prometheus", "/opt/prometheus/prometheus")
+    host.write("/opt/prometheus/prometheus.yml", SCRAPE)
+    host.unit("demo-prometheus.service", PROMETHEUS_UNIT)
+    host.systemctl("start", "demo-prometheus.service")
 
 
-# Looking --------------------------------------------------------------------------------------------------------
+def workers_seen(agent: Allocd) -> dict:
+    seen = {}
+    for unit in ("vllm.service", "vllm-cpu.service"):
+        for process in agent.processes(unit, role="worker"):
+            libraries = process["evidence"]["libraries"]
+            idle = [library["kind"] for library in libraries if library["state"] == "mapped_not_active"]
+            seen[unit, process["ranks"]["tp"]] = (process["evidence"]["active"], idle, process["state"])
+    return seen
 
 
-def workers_seen(allocd: Allocd, unit: str) -> list[tuple]:
-    """What the snapshot says of the workers of a unit, in the form of SERVICES."""
-    seen = []
-    for process in allocd.processes(unit, role="worker"):
-        evidence = process["evidence"]
-        idle = [library["kind"] for library in evidence["libraries"] if library["state"] == "mapped_not_active"]
-        seen.append((process["ranks"]["tp"], evidence["active"], idle, process["state"]))
-    return sorted(seen)
-
-
-def all_as_expected(allocd: Allocd) -> bool:
-    return all(workers_seen(allocd, unit) == expected for unit, (_, expected) in SERVICES.items())
-
-
-def query(allocd: Allocd, expression: str) -> list[dict]:
-    """Samples of an instant query, from Prometheus' own store."""
-    path = "/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+def query(agent: Allocd, text: str) -> list[dict]:
+    path = "/api/v1/query?" + urllib.parse.urlencode({"query": text})
     try:
-        status, _, body = allocd.http(path, port=PROMETHEUS_PORT)
+        status, _, body = agent.http(path, port=PROMETHEUS_PORT)
     except OSError:
         return []
     return json.loads(body)["data"]["result"] if status == 200 else []
 
 
-def stored(allocd: Allocd, expression: str, *labels: str) -> set[tuple]:
-    return {tuple(sample["metric"].get(label) for label in labels) for sample in query(allocd, expression)}
+def stored_series(agent: Allocd) -> list[str]:
+    """What Prometheus has stored, one line a series."""
+    lines = []
+    for text in QUERIES:
+        for result in query(agent, text):
+            labels = result["metric"]
+            name = labels.pop("__name__", "")
+            shown = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()) if key not in ("instance", "job"))
+            lines.append(f"{name}\n    {{{shown}}} {result['value'][1]}")
+    return lines
 
 
-def prometheus_agrees(allocd: Allocd) -> bool:
-    used, idle = set(), set()
-    for unit, (_, expected) in SERVICES.items():
-        used |= {(unit, malloc) for _, malloc, _, _ in expected}
-        idle |= {(unit, kind) for _, _, kinds, _ in expected for kind in kinds}
-    return (stored(allocd, SERIES[0][1], "unit", "allocator") == used and
-            stored(allocd, SERIES[1][1], "unit", "allocator") == idle)
+def allocctl(host: ThrowawayHost, *arguments: str) -> None:
+    print(host.run("allocctl", *arguments, check=False).stdout.rstrip(), flush=True)
 
 
-# Showing --------------------------------------------------------------------------------------------------------
-
-
-def show_allocctl(host: ThrowawayHost, *arguments: str) -> None:
-    heading(f"allocctl {' '.join(arguments)}")
-    terminal = {name: os.environ[name] for name in ("TERM", "NO_COLOR") if name in os.environ}
-    subprocess.run(host.entering("allocctl", *arguments, user="nobody", env=terminal), stdin=subprocess.DEVNULL)
-
-
-def show_workers(allocd: Allocd) -> bool:
-    heading("The three workers")
-    print("UNIT              WORKER  MALLOC    IDLE      STATE      AS EXPECTED")
-    good = True
-    for unit, (_, expected) in SERVICES.items():
-        seen = workers_seen(allocd, unit)
-        good &= seen == expected
-        for worker in seen:
-            rank, malloc, idle, state = worker
-            verdict = "yes" if worker in expected else "NO"
-            print(f"{unit:17} tp{rank!s:5} {malloc:9} {','.join(idle) or '-':9} {state:10} {verdict}")
-        if len(seen) != len(expected):
-            print(f"{unit:17} {len(expected)} workers expected, {len(seen)} seen")
-    return good
-
-
-def show_series(allocd: Allocd) -> None:
-    heading("The same, as Prometheus stored it")
-    for title, expression, label in SERIES:
-        print(f"{title}\n  {expression}")
-        for sample in sorted(query(allocd, expression), key=lambda sample: sorted(sample["metric"].items())):
-            metric = sample["metric"]
-            print(f"    {metric['unit']:17} {metric[label]:17} {sample['value'][1]:>12}")
+def show(host: ThrowawayHost, agent: Allocd) -> bool:
+    heading("$ allocctl status")
+    allocctl(host, "status")
+    heading("$ allocctl explain vllm-cpu")
+    allocctl(host, "explain", "vllm-cpu")
+    heading("what Prometheus has stored")
+    host.poll(lambda: len(query(agent, 'up{job="allocd"} == 1')) == 1 and len(query(agent, QUERIES[0])) >= 3, 30,
+              "Prometheus has scraped the three workers", "demo-prometheus.service", "allocd-exporter.service")
+    print("\n".join(stored_series(agent)))
+    heading("three workers, told apart")
+    seen = workers_seen(agent)
+    for (unit, rank), expected in EXPECTED.items():
+        active, idle, state = found = seen.get((unit, rank), ("none", [], "unknown"))
+        mapped = f", {' '.join(idle)} mapped and idle" if idle else ""
+        print(f"{'ok   ' if found == expected else 'WRONG'} {unit} worker TP{rank}: {active}{mapped}: {state}")
+    return seen == EXPECTED
 
 
 def stay(host: ThrowawayHost) -> None:
-    heading("Staying until Ctrl-C")
-    allocd_port = relay.open_relay(host, allocd_on_host.PORT)
-    prometheus_port = relay.open_relay(host, PROMETHEUS_PORT)
-    print(f"metrics     http://127.0.0.1:{allocd_port}/metrics")
-    # Debian keeps the scripts of the graph page in packages of their own, so the API it is.
-    print(f"Prometheus  http://127.0.0.1:{prometheus_port}/api/v1/query?query=allocd_unit_policy_state")
-    print(f"a shell     nsenter -t {host.pid} -m -p -u -i -n -C -- bash", flush=True)
-    signal.pause()
-
-
-def demonstrate(options: argparse.Namespace) -> bool:
-    with ThrowawayHost("demo") as host:
-        progress("a throwaway systemd host is up")
-        start_services(host)
-        progress("the stand-in inference services have started")
-        allocd = start_allocd(host, options.programs)
-        progress("allocd is ready, its exporter listens")
-        start_prometheus(host, options.tools)
+    with Relay(host, allocd_on_host.PORT) as metrics, Relay(host, PROMETHEUS_PORT) as prometheus:
+        heading("staying until Ctrl-C")
+        print(f"metrics     http://127.0.0.1:{metrics.port}/metrics")
+        # Debian keeps the scripts of Prometheus' graph page in packages of their own, so the API it is.
+        print(f"Prometheus  http://127.0.0.1:{prometheus.port}/api/v1/query?query=allocd_unit_policy_state")
+        print(f"a shell     nsenter -t {host.pid} -m -p -u -i -n -C bash", flush=True)
         try:
-            host.poll(lambda: all_as_expected(allocd), 20, "the workers are told apart")
-            progress("every worker is identified")
-            host.poll(lambda: prometheus_agrees(allocd), 20, "Prometheus has the same", "prometheus-demo.service")
-            progress("Prometheus has stored it")
-            good = True
-        except AssertionError as problem:
-            print(problem, allocd.report(), sep="\n", file=sys.stderr)
-            good = False
-        show_allocctl(host, "status")
-        show_allocctl(host, "explain", "vllm-cpu")
-        show_series(allocd)
-        good &= show_workers(allocd)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+
+def run(options: argparse.Namespace) -> bool:
+    began = time.monotonic()
+    heading("booting a throwaway systemd host")
+    with ThrowawayHost("allocd-demo") as host:
+        version = host.run("systemctl", "--version").stdout.splitlines()[0]
+        print(f"{version}, up in {time.monotonic() - began:.1f} s; it is gone when this ends")
+        allocd_on_host.install(host, options.programs.resolve(), pathlib.Path(__file__).resolve().parents[2])
+        start_services(host)
+        start_prometheus(host, options.tools)
+        policy = {"unit": "vllm*.service", "allocator": "jemalloc"}
+        agent = Allocd(host).start(allocd_on_host.config(chat=policy))
+        agent.poll(lambda: workers_seen(agent) == EXPECTED, "the three workers are told apart", timeout=45)
+        print("running: vllm, vllm-cpu, allocd, the exporter's socket, Prometheus")
+        right = show(host, agent)
+        print(f"\nmetrics: http://localhost:{allocd_on_host.PORT}/metrics inside the host; "
+              f"{time.monotonic() - began:.0f} s in all")
         if options.stay:
             stay(host)
         else:
-            print(f"\nScraped inside the host: http://localhost:{allocd_on_host.PORT}/metrics\n"
-                  "`./dev demo --stay` keeps it, and opens it and Prometheus to this machine.")
-        return good
+            print("./dev demo --stay keeps it and makes it reachable from here")
+    return right
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev demo")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the built programs")
-    parser.add_argument("--tools", type=pathlib.Path, required=True, help="folder of unpacked tools")
+    parser.add_argument("--tools", type=pathlib.Path, required=True, help="folder with the unpacked prometheus")
     parser.add_argument("--stay", action="store_true", help="keep the host until Ctrl-C")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    if os.geteuid() != 0:
+        print("demo: booting a throwaway host needs root: run it as root", file=sys.stderr)
+        return 4
+    for number in (signal.SIGINT, signal.SIGTERM):  # either one tidies up
         signal.signal(number, signal.default_int_handler)
     try:
-        good = demonstrate(options)
+        return 0 if run(options) else 1
     except HostError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; nothing is left behind")
-        return 0 if options.stay else 130
-    print(f"\n{'The demo shows what it should.' if good else 'The demo does NOT show what it should.'} "
-          f"{time.monotonic() - STARTED:.0f} s; nothing is left behind.")
-    return 0 if good else 1
+        print("demo: stopped", file=sys.stderr)
+        return 130
 
 
-STARTED = time.monotonic()
 if __name__ == "__main__":
     sys.exit(main())

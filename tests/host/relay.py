@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A port of this machine's loopback that leads to a port inside a throwaway host. Daemon threads; no close."""
+"""A port of a throwaway host, made reachable on this machine's loopback address."""
 
 from __future__ import annotations
 
@@ -10,35 +10,44 @@ import threading
 from throwaway_host import ThrowawayHost
 
 
-def open_relay(host: ThrowawayHost, port: int) -> int:
-    """Listens on 127.0.0.1, on `port` or, where that is taken, on a free one. Returns which."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError:
-        listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    threading.Thread(target=_accept, args=(listener, host, port), daemon=True).start()
-    return listener.getsockname()[1]
+class Relay:
+    """Context manager. Listens on 127.0.0.1 at a port of the kernel's choice and copies bytes both ways."""
+
+    def __init__(self, host: ThrowawayHost, port: int) -> None:
+        self._host = host
+        self._inner_port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # closed: the end
+            while True:
+                outer, _ = self._listener.accept()
+                threading.Thread(target=self._join, args=(outer,), daemon=True).start()
+
+    def _join(self, outer: socket.socket) -> None:
+        with outer:
+            try:
+                inner = self._host.connect("127.0.0.1", self._inner_port)
+            except OSError:
+                return
+            inner.settimeout(None)
+            with inner:
+                back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+                back.start()
+                _copy(outer, inner)
+                back.join()
 
 
-def _accept(listener: socket.socket, host: ThrowawayHost, port: int) -> None:
-    while True:
-        outside, _ = listener.accept()
-        try:
-            inside = host.connect("127.0.0.1", port)
-        except OSError:
-            outside.close()
-            continue
-        inside.settimeout(None)
-        for source, sink in ((outside, inside), (inside, outside)):
-            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

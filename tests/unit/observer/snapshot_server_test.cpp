@@ -141,6 +141,20 @@ TEST_CASE("server: a reader that hangs up is forgotten") {
   }));
 }
 
+TEST_CASE("server: a living daemon keeps its socket") {
+  Fixture fixture;
+  fixture.board.publish(large_snapshot(1));
+  sd_event* made = nullptr;
+  REQUIRE(sd_event_new(&made) >= 0);
+  const observer::EventLoop loop(made);
+  SnapshotBoard other;
+  const auto second = SnapshotServer::start(made, other, fixture.path());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().cause == "another allocd serves it");
+  const auto reader = fixture.connect();
+  CHECK(snapshot::parse_json(fixture.read_to_end(reader.get())));
+}
+
 TEST_CASE("server: takes over a dead daemon's socket, leaves none behind, and is open to everyone") {
   const test::TemporaryDirectory directory;
   const std::string path = (directory.path() / "s").string();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "observer/preload_files.hpp"
+#include "observer/read_process.hpp"
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
 #include "observer/status_line.hpp"
@@ -98,6 +99,14 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   REQUIRE(process.evidence_is_due(now));
   process.schedule_next(now, std::chrono::hours(1));
   REQUIRE_FALSE(process.evidence_is_due(now));
+  const auto read = observer::make_process_reader();
+  const auto learn_title = [&](observer::TrackedProcess& tracked) {
+    const auto reading = read({child.pid(), child.directory()}, observer::Want::title, [] { return true; });
+    REQUIRE(reading.command_line);
+    tracked.take_title(*reading.command_line);
+  };
+  CHECK(process.wants_title());
+  learn_title(process);
   CHECK(process.role().role == engine::Role::starting);
   // The shell's background child holds it: end that, and the shell execs.
   REQUIRE(test::eventually([&] {
@@ -111,7 +120,10 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   group.sample();
   auto& after = group.tracker.processes().at(child.pid());
   CHECK(after.evidence_is_due(Clock::now()));
+  CHECK(after.wants_title());
+  learn_title(after);
   CHECK(after.role().role == engine::Role::other);
+  CHECK_FALSE(after.wants_title());
 }
 
 TEST_CASE("tracker: memory that came since the last sample is in the next one") {

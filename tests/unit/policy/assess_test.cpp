@@ -279,3 +279,30 @@ TEST_CASE("evidence names what was seen, on one line", "[policy]") {
     CHECK_FALSE(link.evidence.empty());
   }
 }
+
+TEST_CASE("what will never be known, or was not looked at, keeps a unit from being compliant") {
+  UnitSetting setting;
+  setting.bus_available = true;
+  setting.load_state = "loaded";
+  setting.active_state = "active";
+  setting.environment = {"LD_PRELOAD=libjemalloc.so.2"};
+  ProcessFacts right;
+  right.pid = 1;
+  right.active = allocator::Kind::jemalloc;
+  right.rung = allocator::Rung::resolved;
+  ProcessFacts unknown;
+  unknown.pid = 2;
+  const auto assess_both = [&] {
+    return assess_unit(settings::Wanted::jemalloc, setting, std::vector<ProcessFacts>{right, unknown});
+  };
+  CHECK(assess_both().state == State::compliant);
+  unknown.settled = true;
+  CHECK(assess_both().state == State::unknown);
+  CHECK(assess_both().reason == Reason::unreadable);
+  CHECK(assess_both().chain[4].verdict == Verdict::unknown);
+  setting.unseen = 3;
+  const std::vector<ProcessFacts> one{right};
+  CHECK(assess_unit(settings::Wanted::jemalloc, setting, one).state == State::unknown);
+  // Processes that could not be opened do not make a running unit "down".
+  CHECK(assess_unit(settings::Wanted::jemalloc, setting, {}).state == State::unknown);
+}
