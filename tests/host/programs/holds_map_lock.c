@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// holds_map_lock DIRECTORY FILE: when FILE appears, takes the write lock of its own address space and keeps it
-// for ever. Readers of /proc/PID/maps, cmdline and of its memory wait in the kernel; status and stat do not.
+// holds_map_lock DIRECTORY FILE: when FILE appears, takes the write lock of its own address space and keeps
+// it for ever. Readers of /proc/PID/maps, cmdline and of its memory wait in the kernel; status and stat do
+// not.
 //
-// How: a fuse(4) file system of its own whose server never answers WRITE. A page of its one file is dirty through
-// a shared mapping; mapping the file again through a FOPEN_DIRECT_IO handle must first write that page back
-// (fuse_file_mmap, invalidate_inode_pages2), and mmap(2) waits for that with the lock held. The server is a
-// child: when it is killed the wait ends. The mount is in a mount namespace of its own and goes with both.
+// How: a fuse(4) file system of its own whose server never answers WRITE. A page of its one file is dirty
+// through a shared mapping; mapping the file again through a FOPEN_DIRECT_IO handle must first write that
+// page back (fuse_file_mmap, invalidate_inode_pages2), and mmap(2) waits for that with the lock held. The
+// server is a child: when it is killed the wait ends. The mount is in a mount namespace of its own and goes
+// with both.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -49,8 +51,8 @@ static void answer(int device, const struct fuse_in_header* in) {
       return reply(device, in->unique, 0, &out, sizeof out);
     }
     case FUSE_LOOKUP: {
-      const struct fuse_entry_out out = {.nodeid = kFile, .entry_valid = 3600, .attr_valid = 3600,
-                                         .attr = attributes(kFile)};
+      const struct fuse_entry_out out = {
+          .nodeid = kFile, .entry_valid = 3600, .attr_valid = 3600, .attr = attributes(kFile)};
       return reply(device, in->unique, 0, &out, sizeof out);
     }
     case FUSE_GETATTR: {
