@@ -40,7 +40,10 @@ std::vector<std::string> render_journal_fields(std::string_view program, Priorit
 }
 
 std::string render_stderr_line(std::string_view program, std::string_view message) {
-  return fmt::format("{}: {}\n", program, base::escape_for_terminal(message));
+  std::string text = fmt::format("{}: {}\n", program, base::escape_for_terminal(base::take_line(message)));
+  // Further lines are set in, so that none of them can pass for a message of its own.
+  while (!message.empty()) text += fmt::format("  {}\n", base::escape_for_terminal(base::take_line(message)));
+  return text;
 }
 
 }  // namespace allocd::host

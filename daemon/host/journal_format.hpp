@@ -23,7 +23,8 @@ namespace allocd::host {
                                                              std::string_view message,
                                                              const std::vector<Field>& fields);
 
-// "program: message" and a newline. Control characters are escaped: a unit name cannot forge a line.
+// "program: message" and a newline; further lines are set in by two blanks. Control characters are escaped: a
+// unit name cannot forge a message.
 [[nodiscard]] std::string render_stderr_line(std::string_view program, std::string_view message);
 
 }  // namespace allocd::host

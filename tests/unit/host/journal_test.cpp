@@ -132,12 +132,9 @@ TEST_CASE("the fields of a message reach the journal, odd names do not") {
   CHECK_FALSE(is_field_name(std::string(65, 'A')));
 }
 
-TEST_CASE("a value cannot forge a second line on a terminal") {
+TEST_CASE("a value cannot forge a second message on a terminal, and a message may have several lines") {
   const std::string line = render_stderr_line("allocd", "unit \"a\nallocd: all is well\x1b[2J\"");
-  CHECK(std::ranges::count(line, '\n') == 1);
-  CHECK(line.ends_with('\n'));
-  CHECK(line.starts_with("allocd: unit \"a"));
-  CHECK(line.find('\x1b') == std::string::npos);
+  CHECK(line == "allocd: unit \"a\n  allocd: all is well\\x1b[2J\"\n");
 }
 
 TEST_CASE("outside the journal a message is one line on stderr, and fine ones are dropped") {
