@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./dev bench: what allocd costs, beside Debian's prometheus-process-exporter, on a throwaway systemd host.
+
+Prints tables and writes the same figures as JSON under build/bench. Nothing here passes or fails: a target
+that was missed is shown as missed. Needs root. Docs: docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import signal
+import sys
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(SOURCE / "tests/host"))
+
+import growth  # noqa: E402
+import load  # noqa: E402
+import report  # noqa: E402
+import side_by_side  # noqa: E402
+import stall  # noqa: E402
+import throwaway_host  # noqa: E402
+
+PARTS = ("cpu", "memory", "scrape", "stall", "growth")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
+    parser.add_argument("--programs", type=pathlib.Path, default=SOURCE / "build/release/bin")
+    parser.add_argument("--output", type=pathlib.Path, default=SOURCE / "build/bench")
+    found = parser.parse_args()
+    if unknown := set(found.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    found.parts = found.parts or list(PARTS)
+    return found
+
+
+def check(programs: pathlib.Path) -> str | None:
+    """Why this cannot run, or None."""
+    for needed in (programs / "allocd", programs / "host-programs/stall_meter", load.PEER_PROGRAM):
+        if not needed.exists():
+            return f"{needed} is missing: start this with ./dev bench"
+    return throwaway_host.unavailable()
+
+
+def run(options: argparse.Namespace) -> None:
+    begun = time.monotonic()
+    out = report.Report(options.output)
+    out.machine(options.programs / "allocd")
+    beside = [part for part in options.parts if part in side_by_side.PARTS]
+    if beside:
+        side_by_side.measure(options.programs, beside, out)
+    if "growth" in options.parts:
+        growth.measure(options.programs, out)
+    if "stall" in options.parts:
+        stall.measure(options.programs, out)
+    out.finish(time.monotonic() - begun)
+
+
+def main() -> int:
+    options = arguments()
+    if reason := check(options.programs):
+        print(f"bench: {reason}", file=sys.stderr)
+        return 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the host is taken down
+    try:
+        run(options)
+    except KeyboardInterrupt:
+        print("\nbench: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
