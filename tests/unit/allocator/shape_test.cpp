@@ -30,6 +30,7 @@ std::uint32_t count_heaps(const std::string& maps) {
   return counter.heaps();
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // glibc's own count: malloc_info(3) lists each arena, and its heaps as "subheaps".
 std::uint32_t heaps_by_malloc_info() {
   char* text = nullptr;
@@ -47,6 +48,7 @@ std::uint32_t heaps_by_malloc_info() {
   }
   return heaps;
 }
+#endif
 
 }  // namespace
 
