@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ctl/figures.hpp"
+#include "metrics/metrics.hpp"
 
 namespace allocd::ctl {
 
@@ -71,7 +72,7 @@ double sample_age(const snapshot::Snapshot& snapshot, double now) {
 }
 
 bool is_stale(const snapshot::Snapshot& snapshot, double now) {
-  return sample_age(snapshot, now) > 3 * snapshot.interval;
+  return sample_age(snapshot, now) > metrics::stale_after(snapshot);
 }
 
 std::string stale_text(const snapshot::Snapshot& snapshot, double now) {

@@ -31,7 +31,7 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, kMostRequests))
       ->type_name("NUMBER");
-  app.add_option("--snapshot.socket", options.snapshot_socket, "Socket of the observer")
+  app.add_option("--snapshot.socket", options.snapshot_socket, "Socket of the observer; that of whole snapshots, snapshot.sock, serves too")
       ->capture_default_str()
       ->type_name("PATH");
   app.add_flag("--print-metrics-reference", options.print_reference, "Print docs/metrics.md and exit");
@@ -40,7 +40,7 @@ void declare(CLI::App& app, Options& options) {
 }  // namespace
 
 std::variant<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
-  Options options{.snapshot_socket = snapshot::kDefaultSocket};
+  Options options{.snapshot_socket = snapshot::kDefaultSummarySocket};
   CLI::App app("Serves the snapshot of the allocd observer to Prometheus.", "allocd-exporter");
   try {
     declare(app, options);

@@ -24,7 +24,7 @@ namespace allocd::exporter {
 using Source = std::function<base::Result<std::shared_ptr<const snapshot::Snapshot>>(
     std::chrono::milliseconds deadline)>;
 
-// Fetches from the observer's socket, without processes.
+// Fetches from a socket of the observer, with or without processes; they are not read either way.
 [[nodiscard]] Source socket_source(std::string socket_path);
 
 // Called when fetching begins to fail (with the fault) and when it works again (with nullptr).

@@ -80,6 +80,7 @@ base::Result<int> Observer::run() {
   const int code = sd_event_loop(loop);
   // The bus must go before the loop does.
   server_.reset();
+  summary_server_.reset();
   units_.reset();
   if (code < 0) return base::fault_from_errno("run", "the event loop", -code);
   return code;
@@ -238,19 +239,22 @@ void Observer::become_ready() {
     sd_event_exit(loop_.get(), 0);
     return;
   }
-  auto server = SnapshotServer::start(loop_.get(), board_, options_.socket_path);
-  if (server) {
-    server_ = std::move(*server);
-  } else {
-    journal_.log(
-        Priority::error, id::kSnapshotSocketFailed,
-        fmt::format("{}; allocctl and the exporter will not find this daemon.", server.error().message()),
-        {{"ALLOCD_PATH", options_.socket_path}, {"ALLOCD_CAUSE", server.error().cause}});
-  }
+  server_ = serve(options_.socket_path, snapshot::Detail::everything);
+  summary_server_ = serve(options_.summary_socket_path, snapshot::Detail::without_processes);
   sd_notify(0, "READY=1");
   journal_.log(Priority::info, id::kReady,
                fmt::format("allocd {} is ready: {}.", ALLOCD_VERSION, render_status_line(*board_.latest())),
                {});
+}
+
+std::unique_ptr<SnapshotServer> Observer::serve(const std::string& path, snapshot::Detail detail) {
+  auto server = SnapshotServer::start(loop_.get(), board_, path, detail);
+  if (server) return std::move(*server);
+  journal_.log(
+      Priority::error, id::kSnapshotSocketFailed,
+      fmt::format("{}; allocctl or the exporter will not find this daemon.", server.error().message()),
+      {{"ALLOCD_PATH", path}, {"ALLOCD_CAUSE", server.error().cause}});
+  return nullptr;
 }
 
 void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,

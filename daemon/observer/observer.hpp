@@ -56,6 +56,8 @@ class Observer {
   // Whether the sample just taken may be shown as the first.
   [[nodiscard]] bool is_first_complete(Clock::time_point now);
   void become_ready();
+  // Null, and logged, when the socket cannot be had.
+  [[nodiscard]] std::unique_ptr<SnapshotServer> serve(const std::string& path, snapshot::Detail detail);
   void arm_sample(Clock::time_point at);
   void sample_soon();
   void arm_evidence();
@@ -76,6 +78,7 @@ class Observer {
   EventSource sample_timer_, evidence_io_, evidence_timer_, watchdog_timer_, hangup_, terminate_, interrupt_;
   std::unique_ptr<host::UnitManager> units_;
   std::unique_ptr<SnapshotServer> server_;
+  std::unique_ptr<SnapshotServer> summary_server_;
 
   Clock::time_point started_;
   double started_at_ = 0;

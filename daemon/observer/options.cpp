@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 namespace allocd::observer {
 
@@ -25,7 +26,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   app.add_option("--config-dir", options.config_directory, "Directory of further *.yaml files")
       ->capture_default_str();
-  app.add_option("--snapshot.socket", options.socket_path, "Socket to serve snapshots on")
+  app.add_option("--snapshot.socket", options.socket_path,
+                 "Socket to serve snapshots on; summary.sock beside it serves them without processes")
       ->capture_default_str();
   app.add_option("--bus-address", options.bus_address,
                  "D-Bus address of systemd's bus; default: the system bus");
@@ -40,6 +42,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  options.summary_socket_path =
+      std::filesystem::path(options.socket_path).replace_filename("summary.sock").string();
   if (!options.listen_addresses.empty() && !foreground) {
     std::fputs(
         "allocd: --web.listen-address needs --foreground; as a service, the network side is "

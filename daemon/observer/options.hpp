@@ -16,6 +16,7 @@ struct Options {
   std::string config_file = settings::kDefaultFile;
   std::string config_directory = settings::kDefaultDirectory;
   std::string socket_path = snapshot::kDefaultSocket;
+  std::string summary_socket_path;            // "summary.sock" beside it
   std::string bus_address;                    // "" is the system bus
   std::vector<std::string> listen_addresses;  // serve metrics from this process too
   bool once = false;

@@ -3,21 +3,22 @@
 
 #include <utility>
 
-#include "snapshot/json.hpp"
-
 namespace allocd::observer {
 
 void SnapshotBoard::publish(snapshot::Snapshot snapshot) {
   auto next = std::make_shared<const snapshot::Snapshot>(std::move(snapshot));
   const std::scoped_lock lock(mutex_);
   latest_ = std::move(next);
-  document_.reset();
+  full_.reset();
+  summary_.reset();
 }
 
-SnapshotBoard::Document SnapshotBoard::document() {
+SnapshotBoard::Document SnapshotBoard::document(snapshot::Detail detail) {
   const std::scoped_lock lock(mutex_);
-  if (!document_ && latest_) document_ = std::make_shared<const std::string>(snapshot::render_json(*latest_));
-  return document_;
+  Document& document = detail == snapshot::Detail::everything ? full_ : summary_;
+  if (!document && latest_)
+    document = std::make_shared<const std::string>(snapshot::render_json(*latest_, detail));
+  return document;
 }
 
 std::shared_ptr<const snapshot::Snapshot> SnapshotBoard::latest() {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "snapshot/json.hpp"
 #include "snapshot/model.hpp"
 
 namespace allocd::observer {
@@ -17,13 +18,14 @@ class SnapshotBoard {
 
   void publish(snapshot::Snapshot snapshot);
   // Null until the first sample.
-  [[nodiscard]] Document document();
+  [[nodiscard]] Document document(snapshot::Detail detail = snapshot::Detail::everything);
   [[nodiscard]] std::shared_ptr<const snapshot::Snapshot> latest();
 
  private:
   std::mutex mutex_;
   std::shared_ptr<const snapshot::Snapshot> latest_;
-  Document document_;
+  Document full_;
+  Document summary_;
 };
 
 }  // namespace allocd::observer

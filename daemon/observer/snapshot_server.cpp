@@ -62,25 +62,33 @@ struct SnapshotServer::Reader {
   }
 };
 
-SnapshotServer::SnapshotServer(sd_event* loop, SnapshotBoard& board) : loop_(loop), board_(board) {
+SnapshotServer::SnapshotServer(sd_event* loop, SnapshotBoard& board, snapshot::Detail detail)
+    : loop_(loop), board_(board), detail_(detail) {
 }
 
 base::Result<std::unique_ptr<SnapshotServer>> SnapshotServer::start(sd_event* loop, SnapshotBoard& board,
-                                                                    const std::string& path) {
+                                                                    const std::string& path,
+                                                                    snapshot::Detail detail) {
   auto socket = bind_socket(path);
   if (!socket) return std::unexpected(socket.error());
-  std::unique_ptr<SnapshotServer> server(new SnapshotServer(loop, board));
+  std::unique_ptr<SnapshotServer> server(new SnapshotServer(loop, board, detail));
   server->path_ = path;
   server->socket_ = std::move(*socket);
   const int added =
       sd_event_add_io(loop, &server->source_, server->socket_.get(), EPOLLIN, &on_connect, server.get());
   if (added < 0) return base::fault_from_errno("watch", path, -added);
+  // Made here, for the first timer of a loop takes a descriptor.
+  const int timed =
+      sd_event_add_time(loop, &server->rested_, CLOCK_MONOTONIC, 0, 0, &on_rested, server.get());
+  if (timed < 0) return base::fault_from_errno("time", path, -timed);
+  sd_event_source_set_enabled(server->rested_, SD_EVENT_OFF);
   return server;
 }
 
 SnapshotServer::~SnapshotServer() {
   readers_.clear();
   sd_event_source_disable_unref(source_);
+  sd_event_source_disable_unref(rested_);
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
@@ -92,12 +100,13 @@ int SnapshotServer::on_connect(sd_event_source* /*source*/, int /*fd*/, std::uin
 
 void SnapshotServer::accept_reader() {
   base::UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd) return;  // the reader has gone, or we are out of descriptors: nothing to do for it
+  if (!fd && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) return rest();
+  if (!fd) return;  // the reader has gone
   if (readers_.size() >= kMaxReaders) readers_.pop_front();
   auto reader = std::make_unique<Reader>();
   reader->server = this;
   reader->fd = std::move(fd);
-  reader->document = board_.document();
+  reader->document = board_.document(detail_);
   const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(kDeadline).count();
   const bool watched =
       sd_event_add_io(loop_, &reader->writable, reader->fd.get(), EPOLLOUT, &on_writable, reader.get()) >=
@@ -107,6 +116,18 @@ void SnapshotServer::accept_reader() {
   if (!watched || !reader->document) return;
   readers_.push_back(std::move(reader));
   write_some(*readers_.back());
+}
+
+// The connection stays in the backlog and the socket readable: without a rest the loop would spin.
+void SnapshotServer::rest() {
+  const auto pause = std::chrono::duration_cast<std::chrono::microseconds>(kRest).count();
+  const bool armed = sd_event_source_set_time_relative(rested_, static_cast<std::uint64_t>(pause)) >= 0 &&
+                     sd_event_source_set_enabled(rested_, SD_EVENT_ONESHOT) >= 0;
+  if (armed) sd_event_source_set_enabled(source_, SD_EVENT_OFF);
+}
+
+int SnapshotServer::on_rested(sd_event_source* /*source*/, std::uint64_t /*now*/, void* self) {
+  return sd_event_source_set_enabled(static_cast<SnapshotServer*>(self)->source_, SD_EVENT_ON);
 }
 
 int SnapshotServer::on_writable(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/,

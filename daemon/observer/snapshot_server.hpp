@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Serves the newest snapshot on a unix stream socket: connect, read to the end, done.
+// Serves the newest snapshot, whole or without processes, on a unix stream socket: connect, read to the end,
+// done.
 //
 // On the loop and never blocking it: a reader that does not read is dropped after kDeadline, and of more than
-// kMaxReaders the oldest goes. World-connectable: the snapshot holds no command line and no environment but
-// the two allocator variables.
+// kMaxReaders the oldest goes. Out of descriptors, it takes a rest from accepting. World-connectable: the
+// snapshot holds no command line and no environment but the two allocator variables.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -25,11 +26,12 @@ class SnapshotServer {
  public:
   static constexpr std::size_t kMaxReaders = 128;
   static constexpr std::chrono::seconds kDeadline{10};
+  static constexpr std::chrono::milliseconds kRest{500};
 
   // Binds `path`, taking the place of a socket a dead daemon left there.
-  [[nodiscard]] static base::Result<std::unique_ptr<SnapshotServer>> start(sd_event* loop,
-                                                                           SnapshotBoard& board,
-                                                                           const std::string& path);
+  [[nodiscard]] static base::Result<std::unique_ptr<SnapshotServer>> start(
+      sd_event* loop, SnapshotBoard& board, const std::string& path,
+      snapshot::Detail detail = snapshot::Detail::everything);
   ~SnapshotServer();
   SnapshotServer(const SnapshotServer&) = delete;
   SnapshotServer& operator=(const SnapshotServer&) = delete;
@@ -38,19 +40,23 @@ class SnapshotServer {
 
  private:
   struct Reader;
-  SnapshotServer(sd_event* loop, SnapshotBoard& board);
+  SnapshotServer(sd_event* loop, SnapshotBoard& board, snapshot::Detail detail);
   static int on_connect(sd_event_source* source, int fd, std::uint32_t events, void* self);
   static int on_writable(sd_event_source* source, int fd, std::uint32_t events, void* reader);
   static int on_deadline(sd_event_source* source, std::uint64_t now, void* reader);
+  static int on_rested(sd_event_source* source, std::uint64_t now, void* self);
   void accept_reader();
+  void rest();
   void write_some(Reader& reader);
   void drop(Reader& reader);
 
   sd_event* loop_;
   SnapshotBoard& board_;
+  snapshot::Detail detail_;
   std::string path_;
   base::UniqueFd socket_;
   sd_event_source* source_ = nullptr;
+  sd_event_source* rested_ = nullptr;
   std::list<std::unique_ptr<Reader>> readers_;  // oldest first
 };
 

@@ -40,14 +40,10 @@ Reason reason_of_wrong_malloc(Kind wanted, Kind active, const ProcessFacts& proc
   return c_library && wanted != Kind::glibc ? Reason::preload_lost : Reason::other_allocator;
 }
 
-// A process whose malloc is known and is not the wanted one.
-StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, const ProcessFacts& process) {
-  if (view.setting == Setting::out_of_reach) return {State::not_enforceable, Reason::unreachable};
-  // No setting mends a program without a dynamic linker.
-  if (process.is_static) return {State::violation, Reason::static_program};
-  switch (view.setting) {
-    case Setting::no_bus:
-      return {State::unknown, Reason::bus_unavailable};
+// What a process with the wrong malloc is told for its unit's setting; compliant: the setting is not to
+// blame.
+StateAndReason blame_setting(Setting setting) {
+  switch (setting) {
     case Setting::silent:
     case Setting::contradicts:
       return {State::not_applied, Reason::not_configured};
@@ -55,9 +51,23 @@ StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, co
       return {State::not_applied, Reason::not_loaded};
     case Setting::overridden:
       return {State::violation, Reason::overridden};
-    default:
+    case Setting::out_of_reach:
+      return {State::not_enforceable, Reason::unreachable};
+    case Setting::no_bus:
+      return {State::unknown, Reason::bus_unavailable};
+    case Setting::asks:
       break;
   }
+  return {State::compliant, Reason::none};
+}
+
+// A process whose malloc is known and is not the wanted one.
+StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, const ProcessFacts& process) {
+  // No setting mends a program without a dynamic linker.
+  if (process.is_static && view.setting != Setting::out_of_reach)
+    return {State::violation, Reason::static_program};
+  const auto blamed = blame_setting(view.setting);
+  if (blamed.first != State::compliant) return blamed;
   if (process.started_at < view.loaded_at) return {State::pending_restart, Reason::started_before};
   return {State::violation, reason_of_wrong_malloc(wanted, active, process)};
 }
@@ -207,22 +217,6 @@ void settle_silence(const Tally& tally, Assessment& result) {
   chain[kStartedAfter].evidence = chain[kLoaded].evidence;
 }
 
-// Any process of this setting that had the wrong malloc would be told the same.
-StateAndReason state_of_setting(Setting setting) {
-  switch (setting) {
-    case Setting::contradicts:
-      return {State::not_applied, Reason::not_configured};
-    case Setting::not_loaded:
-      return {State::not_applied, Reason::not_loaded};
-    case Setting::overridden:
-      return {State::violation, Reason::overridden};
-    case Setting::no_bus:
-      return {State::unknown, Reason::bus_unavailable};
-    default:
-      return {State::compliant, Reason::none};
-  }
-}
-
 StateAndReason decide_inactive(const UnitSetting& setting) {
   if (setting.load_state == "not-found") return {State::inactive, Reason::unit_not_found};
   if (setting.load_state == "masked") return {State::inactive, Reason::unit_masked};
@@ -239,8 +233,10 @@ StateAndReason decide_state(const UnitSetting& setting, const SettingView& view,
   if (tally.counted() == 0 && view.setting == Setting::out_of_reach) {
     return {State::not_enforceable, Reason::unreachable};
   }
-  const auto from_setting = state_of_setting(view.setting);
-  if (from_setting.first != State::compliant) return from_setting;
+  // Where no setting reaches or is needed, the processes speak for themselves.
+  const bool is_needed = view.setting != Setting::silent && view.setting != Setting::out_of_reach;
+  const auto blamed = blame_setting(view.setting);
+  if (is_needed && blamed.first != State::compliant) return blamed;
   if (tally.not_permitted > 0) return {State::unknown, Reason::not_permitted};
   if (tally.right == 0 || tally.unreadable > 0) return {State::unknown, Reason::unreadable};
   return {State::compliant, Reason::none};

@@ -13,83 +13,97 @@ namespace allocd::snapshot {
 
 namespace {
 
-using base::JsonWriter;
+// Where the document goes, and how much of it.
+struct Output {
+  base::JsonWriter& json;
+  Detail detail = Detail::everything;
+};
 
-void write(JsonWriter& out, const detail::Tabled auto& object);
-void write(JsonWriter& out, const std::array<policy::Link, policy::kLinkCount>& chain);
+void write(Output& out, const detail::Tabled auto& object);
+void write(Output& out, const std::array<policy::Link, policy::kLinkCount>& chain);
 
-void write(JsonWriter& out, bool flag) {
-  out.value(flag);
+void write(Output& out, bool flag) {
+  out.json.value(flag);
 }
-void write(JsonWriter& out, std::integral auto number) {
-  out.value(number);
+void write(Output& out, std::integral auto number) {
+  out.json.value(number);
 }
-void write(JsonWriter& out, const std::string& text) {
-  out.value(std::string_view(text));
+void write(Output& out, const std::string& text) {
+  out.json.value(std::string_view(text));
 }
 // No figure of ours is infinite; if one were, 0 keeps the document readable where null would not.
-void write(JsonWriter& out, double number) {
-  out.value(std::isfinite(number) ? number : 0.0);
+void write(Output& out, double number) {
+  out.json.value(std::isfinite(number) ? number : 0.0);
 }
 
 template <typename Enum>
   requires std::is_enum_v<Enum>
-void write(JsonWriter& out, Enum value) {
-  out.value(detail::kNamesOf<Enum>.name(value));
+void write(Output& out, Enum value) {
+  out.json.value(detail::kNamesOf<Enum>.name(value));
 }
 
 template <typename T>
-void write(JsonWriter& out, const std::optional<T>& maybe) {
-  out.value(maybe);
+void write(Output& out, const std::optional<T>& maybe) {
+  out.json.value(maybe);
 }
 
 template <typename T>
-void write(JsonWriter& out, const std::vector<T>& list) {
-  out.begin_array();
+void write(Output& out, const std::vector<T>& list) {
+  out.json.begin_array();
   for (const auto& item : list) write(out, item);
-  out.end_array();
+  out.json.end_array();
+}
+
+void write(Output& out, const std::vector<Process>& processes) {
+  out.json.begin_array();
+  if (out.detail == Detail::everything) {
+    for (const auto& process : processes) write(out, process);
+  }
+  out.json.end_array();
 }
 
 template <typename Enum>
-void write(JsonWriter& out, const std::map<Enum, std::uint32_t>& counts) {
-  out.begin_object();
-  for (const auto& [name, count] : counts) out.member(detail::kNamesOf<Enum>.name(name), count);
-  out.end_object();
+void write(Output& out, const std::map<Enum, std::uint32_t>& counts) {
+  out.json.begin_object();
+  for (const auto& [name, count] : counts) out.json.member(detail::kNamesOf<Enum>.name(name), count);
+  out.json.end_object();
 }
 
-void write_members(JsonWriter& out, const auto& object) {
+void write_members(Output& out, const auto& object) {
   detail::each_member(object, [&out](std::string_view key, const auto& member) {
-    out.key(key);
+    out.json.key(key);
     write(out, member);
   });
 }
 
-void write(JsonWriter& out, const std::array<policy::Link, policy::kLinkCount>& chain) {
-  out.begin_array();
+void write(Output& out, const std::array<policy::Link, policy::kLinkCount>& chain) {
+  out.json.begin_array();
   for (std::size_t i = 0; i < chain.size(); ++i) {
-    out.begin_object().member("link", policy::kLinkNames[i]);
+    out.json.begin_object().member("link", policy::kLinkNames[i]);
     write_members(out, chain[i]);
-    out.end_object();
+    out.json.end_object();
   }
-  out.end_array();
+  out.json.end_array();
 }
 
-void write(JsonWriter& out, const detail::Tabled auto& object) {
-  out.begin_object();
+void write(Output& out, const detail::Tabled auto& object) {
+  out.json.begin_object();
   write_members(out, object);
-  out.end_object();
+  out.json.end_object();
 }
 
 }  // namespace
 
-void write_unit(JsonWriter& out, const Unit& unit) {
-  write(out, unit);
+void write_unit(base::JsonWriter& out, const Unit& unit) {
+  Output whole{out};
+  write(whole, unit);
 }
 
-std::string render_json(const Snapshot& snapshot) {
-  JsonWriter out;
+std::string render_json(const Snapshot& snapshot, Detail detail) {
+  base::JsonWriter json;
+  Output out{json, detail};
   write(out, snapshot);
-  return out.take();
+  return json.take();
 }
 
 }  // namespace allocd::snapshot

@@ -14,12 +14,13 @@
 
 namespace allocd::snapshot {
 
-[[nodiscard]] std::string render_json(const Snapshot& snapshot);
+// `without_processes` leaves every `processes` list empty; sums and counts over them stay.
+enum class Detail { everything, without_processes };
+
+[[nodiscard]] std::string render_json(const Snapshot& snapshot, Detail detail = Detail::everything);
 
 // One unit as it stands in a snapshot, into a larger document.
 void write_unit(base::JsonWriter& out, const Unit& unit);
-
-enum class Detail { everything, without_processes };
 
 // Anything from a truncated or hostile document is a Fault, never an exception.
 [[nodiscard]] base::Result<Snapshot> parse_json(std::string_view text, Detail detail = Detail::everything);

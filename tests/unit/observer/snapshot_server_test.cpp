@@ -2,6 +2,7 @@
 #include "observer/snapshot_server.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -55,6 +56,7 @@ class Fixture {
     REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
     return fd;
   }
+  [[nodiscard]] sd_event* loop() const { return loop_.get(); }
   void turn() const { REQUIRE(sd_event_run(loop_.get(), 1000) >= 0); }
   // Everything the server has for this reader, up to its end.
   [[nodiscard]] std::string read_to_end(int fd) const {
@@ -180,4 +182,38 @@ TEST_CASE("server: takes over a dead daemon's socket, leaves none behind, and is
   CHECK(SnapshotServer::start(made, board, (directory.path() / "file").string()).error().code == EADDRINUSE);
   CHECK(std::filesystem::file_size(directory.path() / "file") == 8);
   CHECK_FALSE(SnapshotServer::start(made, board, std::string(200, 'x')));
+}
+
+TEST_CASE("server: the summary is the snapshot without its processes") {
+  Fixture fixture;
+  const test::TemporaryDirectory directory;
+  auto sample = large_snapshot(7);
+  sample.units.front().processes.resize(3);
+  fixture.board.publish(sample);
+  const auto whole = snapshot::parse_json(*fixture.board.document());
+  const auto summary = snapshot::parse_json(*fixture.board.document(snapshot::Detail::without_processes));
+  REQUIRE(whole);
+  REQUIRE(summary);
+  CHECK(*whole == sample);
+  sample.units.front().processes.clear();
+  CHECK(*summary == sample);
+}
+
+TEST_CASE("server: out of descriptors it rests instead of spinning, and serves when there are some again") {
+  Fixture fixture;
+  fixture.board.publish(large_snapshot(1));
+  const auto reader = fixture.connect();
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int highest = ::dup(0);
+  REQUIRE(highest >= 0);
+  ::close(highest);
+  const rlimit none{static_cast<rlim_t>(highest), before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  fixture.turn();
+  // A loop that spun would find work at once, again and again.
+  const int idle = sd_event_run(fixture.loop(), 0);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(idle == 0);
+  CHECK(snapshot::parse_json(fixture.read_to_end(reader.get())));
 }
