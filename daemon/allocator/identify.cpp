@@ -292,7 +292,10 @@ class Identifier {
     const bool has_jemalloc = std::ranges::any_of(
         result_.evidence.libraries, [](const Library& library) { return library.kind == Kind::jemalloc; });
     if (!has_jemalloc) return;
-    const base::UniqueFd tasks(::openat(process_.directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    base::UniqueFd tasks(::openat(process_.directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // Seen through one of its threads (ProcessHandle): that stands among the others.
+    if (!tasks)
+      tasks = base::UniqueFd(::openat(process_.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!tasks) return;
     const auto names = host::list_directory(tasks.get());
     if (!names) return;

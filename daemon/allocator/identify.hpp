@@ -17,6 +17,7 @@
 
 namespace allocd::allocator {
 
+// Of a process whose first thread has ended: the id and the directory (/proc/PID/task/TID) of another.
 struct ProcessHandle {
   pid_t pid = 0;
   int directory = -1;  // open /proc/PID: bound to the process, it never leads to a later one of the same pid

@@ -6,9 +6,11 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "base/closed_enum.hpp"
+#include "base/text.hpp"
 #include "settings/load.hpp"
 
 namespace allocd::ctl {
@@ -88,6 +90,24 @@ void add_commands(CLI::App& app, CommandLine& line) {
                                settings::kDefaultDirectory));
 }
 
+// The word that stands where a command should; nothing when that is not what is wrong.
+std::optional<std::string> find_unknown_command(const CLI::App& app) {
+  if (!app.get_subcommands().empty()) return std::nullopt;
+  const auto rest = app.remaining();
+  if (rest.empty() || rest.front().starts_with('-')) return std::nullopt;
+  return rest.front();
+}
+
+std::string describe_unknown_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string_view> known;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  const auto nearest = base::nearest_word(word, known);
+  return fmt::format("allocctl: unknown command '{}'{}\nRun with --help for more information.\n",
+                     base::escape_for_terminal(word),
+                     nearest ? fmt::format("; did you mean '{}'?", *nearest) : "");
+}
+
 }  // namespace
 
 std::expected<CommandLine, Ended> parse_command_line(int argc, const char* const* argv) {
@@ -104,6 +124,9 @@ std::expected<CommandLine, Ended> parse_command_line(int argc, const char* const
     app.parse(argc, argv);
     return line;
   } catch (const CLI::ParseError& error) {
+    const bool is_answer = error.get_exit_code() == 0;  // help or version
+    const auto unknown = is_answer ? std::nullopt : find_unknown_command(app);
+    if (unknown) return std::unexpected(Ended{kUsage, "", describe_unknown_command(app, *unknown)});
     const int code = app.exit(error, out, err);
     return std::unexpected(Ended{code == 0 ? kDone : kUsage, out.str(), err.str()});
   } catch (const std::exception& error) {

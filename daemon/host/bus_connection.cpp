@@ -10,15 +10,14 @@ namespace allocd::host {
 
 namespace {
 
-// sd_bus_open_system(3) cannot ask for the Connected signal, so we repeat how it finds the address.
+constexpr const char* kLocal = "org.freedesktop.DBus.Local";
+
+}  // namespace
+
 std::string system_bus_address() {
   const char* configured = ::secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
   return configured != nullptr ? configured : "unix:path=/run/dbus/system_bus_socket";
 }
-
-constexpr const char* kLocal = "org.freedesktop.DBus.Local";
-
-}  // namespace
 
 BusConnection::BusConnection(sd_event* loop, const BusOptions& options, BusListener& listener)
     : loop_(loop),

@@ -19,6 +19,10 @@
 
 namespace allocd::host {
 
+// Where sd_bus_open_system(3) would connect to; it cannot ask for the Connected signal, nor has it a
+// deadline.
+[[nodiscard]] std::string system_bus_address();
+
 class BusListener {
  public:
   virtual ~BusListener() = default;

@@ -45,6 +45,21 @@ BusCall manager_call(const char* member, std::function<int(sd_bus_message*)> app
           .append = std::move(append)};
 }
 
+BusCall load_time_call() {
+  return {.destination = kSystemd,
+          .path = kManagerPath,
+          .interface = "org.freedesktop.DBus.Properties",
+          .member = "Get",
+          .append = [](sd_bus_message* call) {
+            return sd_bus_message_append(call, "ss", kManagerInterface, "UnitsLoadTimestamp");
+          }};
+}
+
+int parse_load_time(sd_bus_message* reply, std::uint64_t& usec) {
+  const int result = sd_bus_message_read(reply, "v", "t", &usec);
+  return result < 0 ? result : 0;
+}
+
 int append_patterns(sd_bus_message* call, const std::vector<std::string>& patterns) {
   int result = sd_bus_message_append(call, "as", 0);  // any state
   if (result >= 0) result = sd_bus_message_open_container(call, 'a', "s");

@@ -4,6 +4,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ inline constexpr const char* kNameOwnerRule =
 [[nodiscard]] std::string unit_name(const char* path);
 
 [[nodiscard]] BusCall manager_call(const char* member, std::function<int(sd_bus_message*)> append = {});
+// When unit files were last read again; and its answer, 0 or a negative errno value.
+[[nodiscard]] BusCall load_time_call();
+[[nodiscard]] int parse_load_time(sd_bus_message* reply, std::uint64_t& usec);
 // Arguments of ListUnitsByPatterns: units in any state. 0 or a negative errno value.
 [[nodiscard]] int append_patterns(sd_bus_message* call, const std::vector<std::string>& patterns);
 // The answer of ListUnits and ListUnitsByPatterns. 0 or a negative errno value.

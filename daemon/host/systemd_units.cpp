@@ -94,6 +94,7 @@ void SystemdUnits::set_owner(std::string owner) {
   if (state_.connected = !owner_.empty(); state_.connected) {
     view_.begin_round();
     subscribe();
+    ask_load_time();
     debounce_.arm(std::chrono::milliseconds(0));
   }
   publish(true);
@@ -106,6 +107,19 @@ void SystemdUnits::subscribe() {
     if (reply.outcome == CallOutcome::answered || reply.error_name == kAlready) return;
     subscribe_failed_ = true;
     count_failure(reply);
+  });
+}
+
+// Answered before the units that are read after it. A systemd that has no such property refuses: then it is
+// not known, which is no failure.
+void SystemdUnits::ask_load_time() {
+  calls_.call(load_time_call(), [this](const CallReply& reply) {
+    std::uint64_t usec = 0;
+    if (reply.outcome == CallOutcome::timed_out) {
+      count_failure(reply);
+    } else if (reply.outcome == CallOutcome::answered && parse_load_time(reply.message, usec) == 0) {
+      state_.units_load_usec = usec;
+    }
   });
 }
 
@@ -185,6 +199,7 @@ void SystemdUnits::begin_reload(bool active) {
     return;
   }
   reload_guard_.disarm();
+  ask_load_time();
   view_.reread_all();
   debounce_.arm(options_.debounce);
 }

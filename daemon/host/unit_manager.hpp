@@ -76,6 +76,9 @@ struct BusState {
   // Every selected unit has been answered for since the last (re)connect or selection; an error is an answer
   // (the unit keeps its last facts, or stays absent), a timeout is not.
   bool complete = false;
+  // When systemd last read its unit files again (daemon-reload, daemon-reexec), CLOCK_REALTIME; 0 when it has
+  // not since it started, or does not say (before version 250). As new as the facts it is read with.
+  std::uint64_t units_load_usec = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t timeouts = 0;  // calls that met their deadline
   std::uint64_t errors = 0;    // calls that failed otherwise

@@ -27,8 +27,13 @@ struct ProcessStat {
   char state = '?';                // field 3
   std::uint64_t minor_faults = 0;  // field 10
   std::uint64_t major_faults = 0;  // field 12
+  std::uint64_t threads = 0;       // field 20; counts a first thread that has ended while others run
   std::uint64_t start_ticks = 0;   // field 22, since boot, in sysconf(_SC_CLK_TCK)
   ImageKey image;
+
+  // A process whose first thread has ended is shown as a zombie while others run on, with all their memory.
+  [[nodiscard]] bool has_ended() const { return state == 'X' || (state == 'Z' && threads <= 1); }
+  [[nodiscard]] bool has_lost_first_thread() const { return state == 'Z' && threads > 1; }
 };
 
 [[nodiscard]] std::optional<ProcessStat> parse_process_stat(std::string_view text);

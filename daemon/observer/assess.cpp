@@ -44,7 +44,8 @@ policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted
 }  // namespace
 
 policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files, const snapshot::Unit& unit,
-                                      const host::UnitFacts* facts, const Gaps& gaps) {
+                                      const host::UnitFacts* facts, double units_loaded_at,
+                                      const Gaps& gaps) {
   policy::UnitSetting setting;
   setting.source = unit.source;
   setting.unseen = gaps.unseen;
@@ -61,9 +62,7 @@ policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& file
   setting.exec_start = facts->exec_start;
   setting.root_directory = facts->root_directory;
   if (unit.wanted == settings::Wanted::any) return setting;
-  auto paths = facts->drop_in_paths;
-  paths.push_back(facts->fragment_path);
-  setting.loaded_at = files.newest(paths);
+  setting.loaded_at = files.loaded_at(*facts, units_loaded_at);
   for (const auto& path : host::drop_in_paths_of(facts->name)) {
     if (!setting.drop_in_path.empty() && setting.drop_in_present) break;
     setting.drop_in_path = path;

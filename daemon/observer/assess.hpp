@@ -20,10 +20,11 @@ struct Gaps {
 };
 
 // What systemd would give the unit's processes. `facts` is null for a cgroup that no unit of ours starts.
-// Looks at the times of the unit's files and at our own drop-in.
+// Looks at the times of the unit's files and at our own drop-in. `units_loaded_at`: when systemd last read
+// its unit files, in seconds since the epoch.
 [[nodiscard]] policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files,
                                                     const snapshot::Unit& unit, const host::UnitFacts* facts,
-                                                    const Gaps& gaps);
+                                                    double units_loaded_at, const Gaps& gaps);
 
 // Sets state and reason of every process and of the unit, and the unit's chain.
 void assess(snapshot::Unit& unit, const policy::UnitSetting& setting, const Gaps& gaps);

@@ -5,10 +5,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <list>
+#include <map>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -20,13 +22,16 @@ namespace allocd::observer {
 namespace {
 
 struct Job {
+  std::string unit;
   ProcessId id;
   Want want = Want::evidence;
+  pid_t pid = 0;
   base::UniqueFd directory;
 };
 
 // A read in progress. Shared by the thread that reads and the loop that may give it up.
 struct Running {
+  std::string unit;
   ProcessId id;
   Clock::time_point begun;
   Clock::time_point deadline;
@@ -34,6 +39,13 @@ struct Running {
 };
 
 }  // namespace
+
+allocator::Identification make_unit_is_stuck() {
+  allocator::Identification refused;
+  refused.outcome = allocator::Outcome::given_up;
+  refused.evidence.detail = "not read: too many processes of its unit hold their memory lock";
+  return refused;
+}
 
 // Outlives the pool for as long as a stuck thread holds it.
 struct EvidencePool::Shared {
@@ -47,6 +59,7 @@ struct EvidencePool::Shared {
   std::deque<Job> queue;
   std::set<ProcessId> busy;  // queued, being read, or stuck
   std::list<std::shared_ptr<Running>> running;
+  std::map<std::string, std::size_t> stuck;  // by unit; none is 0
   std::vector<EvidenceResult> results;
   std::size_t threads = 0;  // not counting stuck ones
   EvidenceCounts counts;
@@ -65,11 +78,42 @@ struct EvidencePool::Shared {
     Job job = std::move(queue.front());
     queue.pop_front();
     auto run = std::make_shared<Running>();
+    run->unit = job.unit;
     run->id = job.id;
     run->begun = Clock::now();
     run->deadline = run->begun + deadline;
     running.push_back(run);
     return {std::move(job), run};
+  }
+
+  [[nodiscard]] bool is_unit_stuck(const std::string& unit) const {
+    const auto found = stuck.find(unit);
+    return found != stuck.end() && found->second >= kMaxStuckPerUnit;
+  }
+
+  // The queued jobs of a unit that has just met its limit: told, not left waiting.
+  void refuse_queued(const std::string& unit) {
+    std::erase_if(queue, [&](const Job& job) {
+      if (job.unit != unit) return false;
+      busy.erase(job.id);
+      results.push_back({job.id, {std::nullopt, make_unit_is_stuck()}});
+      return true;
+    });
+  }
+
+  // A read has met its deadline: its thread is left to it.
+  void give_up(Running& run) {
+    run.given_up = true;
+    ++counts.deadlines;
+    ++counts.stuck;
+    ++stuck[run.unit];
+    --threads;
+    allocator::Identification late;
+    late.outcome = allocator::Outcome::given_up;
+    late.evidence.detail = "not read within the deadline: its memory lock is held";
+    results.push_back({run.id, {std::nullopt, std::move(late)}, true});
+    if (is_unit_stuck(run.unit)) refuse_queued(run.unit);
+    notify();
   }
 
   // False when the thread was replaced while it was stuck and is to end.
@@ -79,6 +123,7 @@ struct EvidencePool::Shared {
     busy.erase(run->id);
     if (run->given_up) {
       --counts.stuck;
+      if (--stuck[run->unit] == 0) stuck.erase(run->unit);
       return false;
     }
     running.remove(run);
@@ -95,7 +140,7 @@ struct EvidencePool::Shared {
       const std::shared_ptr<Running>& run = taken.second;
       if (!run) return;
       const auto keep_going = [&run] { return !run->given_up && Clock::now() < run->deadline; };
-      auto reading = read({job.id.pid, job.directory.get()}, job.want, keep_going);
+      auto reading = read({job.pid, job.directory.get()}, job.want, keep_going);
       if (!finish(run, std::move(reading))) return;
     }
   }
@@ -130,15 +175,27 @@ void EvidencePool::add_thread() {
   }
 }
 
-bool EvidencePool::submit(const ProcessId& id, int directory, Want want) {
-  base::UniqueFd copy(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
-  if (!copy) return false;
+Submitted EvidencePool::submit(const std::string& unit, const ProcessId& id,
+                               const allocator::ProcessHandle& process, Want want) {
   const std::scoped_lock lock(shared_->mutex);
-  if (shared_->queue.size() >= kMaxQueue || !shared_->busy.insert(id).second) return false;
-  shared_->queue.push_back({id, want, std::move(copy)});
+  if (shared_->busy.contains(id)) return Submitted::busy;
+  if (shared_->is_unit_stuck(unit)) return Submitted::unit_is_stuck;
+  base::UniqueFd copy(::fcntl(process.directory, F_DUPFD_CLOEXEC, 0));
+  if (shared_->queue.size() >= kMaxQueue || !copy) return Submitted::full;
+  shared_->busy.insert(id);
+  shared_->queue.push_back({unit, id, want, process.pid, std::move(copy)});
   if (shared_->threads == 0) add_thread();
   shared_->work.notify_one();
-  return true;
+  return Submitted::accepted;
+}
+
+void EvidencePool::retain(std::span<const ProcessId> ids) {
+  const std::scoped_lock lock(shared_->mutex);
+  std::erase_if(shared_->queue, [&](const Job& job) {
+    const bool is_gone = !std::ranges::binary_search(ids, job.id);
+    if (is_gone) shared_->busy.erase(job.id);
+    return is_gone;
+  });
 }
 
 std::vector<EvidenceResult> EvidencePool::collect() {
@@ -156,16 +213,8 @@ void EvidencePool::expire(Clock::time_point now) {
       ++at;
       continue;
     }
-    run->given_up = true;
     at = shared_->running.erase(at);
-    ++shared_->counts.deadlines;
-    ++shared_->counts.stuck;
-    --shared_->threads;
-    allocator::Identification late;
-    late.outcome = allocator::Outcome::given_up;
-    late.evidence.detail = "not read within the deadline: its memory lock is held";
-    shared_->results.push_back({run->id, {std::nullopt, std::move(late)}});
-    shared_->notify();
+    shared_->give_up(*run);
   }
   if (shared_->threads == 0 && !shared_->queue.empty()) add_thread();
 }
@@ -173,6 +222,7 @@ void EvidencePool::expire(Clock::time_point now) {
 EvidenceCounts EvidencePool::counts() const {
   const std::scoped_lock lock(shared_->mutex);
   EvidenceCounts counts = shared_->counts;
+  counts.exhausted = shared_->threads == 0 && counts.stuck >= kMaxThreads;
   counts.waiting = shared_->queue.size() + shared_->running.size() + shared_->results.size();
   return counts;
 }

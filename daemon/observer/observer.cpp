@@ -141,7 +141,7 @@ int Observer::on_evidence_timer(sd_event_source* /*source*/, std::uint64_t /*now
   auto& observer = *static_cast<Observer*>(self);
   const auto now = Clock::now();
   observer.pool_.expire(now);
-  observer.sampler_.submit_due(now, observer.settings_.observe.recheck_interval);
+  observer.sampler_.submit_due(now, observer.settings_.observe);
   observer.arm_evidence();
   return 0;
 }
@@ -212,7 +212,7 @@ void Observer::take_sample(double lateness) {
   sampler_.take_evidence();
   evidence_news_ = false;
   auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
-  sampler_.submit_due(begun, settings_.observe.recheck_interval);
+  sampler_.submit_due(begun, settings_.observe);
   describe_observer(snapshot, cpu_before, begun, lateness);
   last_sample_ = Clock::now();
   arm_evidence();

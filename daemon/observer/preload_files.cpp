@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace allocd::observer {
 
@@ -10,6 +11,10 @@ namespace {
 
 constexpr std::size_t kMaxUnitFile = std::size_t{1} << 20U;
 constexpr std::size_t kMaxKnown = 4096;
+
+double to_seconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
 
 bool mentions_preload(const host::Root& root, const std::string& path) {
   const auto text = root.read_file(path, kMaxUnitFile);
@@ -20,18 +25,46 @@ bool mentions_preload(const host::Root& root, const std::string& path) {
 
 }  // namespace
 
+double PreloadFiles::loaded_at(const host::UnitFacts& facts, double units_loaded_at) {
+  auto paths = facts.drop_in_paths;
+  paths.push_back(facts.fragment_path);
+  Setting setting = setting_of(facts);
+  const auto [known, is_new] = loaded_.try_emplace(facts.name);
+  if (is_new) {
+    known->second = {std::move(setting), newest(paths)};
+  } else if (known->second.setting != setting) {
+    known->second = {std::move(setting), std::max(newest(paths), units_loaded_at)};
+  }
+  return known->second.at;
+}
+
+void PreloadFiles::forget_unless(const std::function<bool(const std::string&)>& is_watched) {
+  std::erase_if(loaded_, [&](const auto& entry) { return !is_watched(entry.first); });
+}
+
+PreloadFiles::Setting PreloadFiles::setting_of(const host::UnitFacts& facts) {
+  Setting setting{{}, facts.unset_environment, {facts.root_directory}, {}};
+  for (const std::string& variable : facts.environment) {
+    if (variable.starts_with("LD_PRELOAD=")) setting.front().push_back(variable);
+  }
+  for (const auto& file : facts.environment_files) setting.back().push_back(file.path);
+  // A wrapper may set or clear it.
+  setting.insert(setting.end(), facts.exec_start.begin(), facts.exec_start.end());
+  return setting;
+}
+
 double PreloadFiles::newest(std::span<const std::string> paths) {
   double newest = 0;
   for (const std::string& path : paths) {
     if (path.empty()) continue;
     const auto status = root_.status(path);
     if (!status) continue;
-    const double modified_at =
-        static_cast<double>(status->st_mtim.tv_sec) + static_cast<double>(status->st_mtim.tv_nsec) * 1e-9;
+    const double changed_at = std::max(to_seconds(status->st_mtim), to_seconds(status->st_ctim));
     if (known_.size() > kMaxKnown) known_.clear();
     Known& known = known_[path];
-    if (known.modified_at != modified_at) known = {modified_at, mentions_preload(root_, path)};
-    if (known.mentions_preload) newest = std::max(newest, modified_at);
+    if (known.changed_at != changed_at || known.inode != status->st_ino)
+      known = {changed_at, status->st_ino, mentions_preload(root_, path)};
+    if (known.mentions_preload) newest = std::max(newest, changed_at);
   }
   return newest;
 }

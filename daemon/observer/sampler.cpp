@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "observer/sampler.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,6 +15,9 @@
 namespace allocd::observer {
 
 namespace {
+
+// A pattern that matches more control groups is a mistake, and each group costs a few series.
+constexpr std::size_t kMaxGroupsPerSelector = 256;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -87,6 +92,10 @@ struct Sampler::Run {
   double list_seconds = 0;
   double read_seconds = 0;
   std::string cgroup_error;
+
+  void note_cgroup_error(std::string error) {
+    if (cgroup_error.empty()) cgroup_error = std::move(error);
+  }
 };
 
 Sampler::Sampler(const host::Root& root, EvidencePool& pool)
@@ -120,7 +129,9 @@ void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
     unit.wanted = service->allocator;
   }
   const Gaps gaps = sample_unit(run, unit);
-  assess(unit, make_unit_setting(root_, preload_files_, unit, &facts, gaps), gaps);
+  assess(unit,
+         make_unit_setting(root_, preload_files_, unit, &facts, from_usec(run.bus.units_load_usec), gaps),
+         gaps);
   unit.roles = sum_roles(unit.processes);
   run.snapshot.units.push_back(std::move(unit));
 }
@@ -130,6 +141,11 @@ void Sampler::add_cgroups(Run& run) {
     auto paths = tree_.match(pattern);
     // A group named in full has its series also while it is not there.
     if (paths.empty() && !base::has_glob_characters(pattern)) paths.push_back(pattern);
+    if (paths.size() > kMaxGroupsPerSelector) {
+      run.note_cgroup_error(fmt::format("cgroup: {} matches {} groups, the first {} are watched", pattern,
+                                        paths.size(), kMaxGroupsPerSelector));
+      paths.resize(kMaxGroupsPerSelector);
+    }
     for (auto& path : paths) {
       // Two patterns may match one group: the first service that selects it has it, as with units.
       if (std::ranges::count(run.snapshot.units, path, &snapshot::Unit::name) > 0) continue;
@@ -140,7 +156,7 @@ void Sampler::add_cgroups(Run& run) {
       unit.service = service->name;
       unit.wanted = service->allocator;
       const Gaps gaps = sample_unit(run, unit);
-      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, gaps), gaps);
+      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, 0, gaps), gaps);
       unit.roles = sum_roles(unit.processes);
       run.snapshot.units.push_back(std::move(unit));
     }
@@ -157,8 +173,8 @@ Gaps Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
                                        run.settings.observe.max_processes_per_unit, run.now);
     // A unit between stop and start has a path and no group: down, not an error.
     const bool is_error = !sample.listed && unit.active_state == "active";
-    if (is_error) run.cgroup_error = sample.error;
-    if (sample.truncated) run.cgroup_error = "more control groups than are read";
+    if (is_error) run.note_cgroup_error(sample.error);
+    if (sample.truncated) run.note_cgroup_error(unit.name + ": more control groups than are read");
     gaps.unseen = sample.dropped + sample.permission_errors + sample.read_errors + (is_error ? 1 : 0) +
                   (sample.truncated ? 1 : 0);
     run.list_seconds += sample.list_seconds;
@@ -217,15 +233,14 @@ void Sampler::finish(Run& run) {
   std::erase_if(trackers_, [&](const auto& entry) {
     return !std::ranges::binary_search(run.snapshot.units, entry.first, {}, &snapshot::Unit::name);
   });
-  const double reading = pool_.counts().read_seconds;
+  preload_files_.forget_unless([&](const std::string& unit) { return trackers_.contains(unit); });
+  index_processes();
   note_collector("units", run.bus.connected && run.bus.complete,
                  seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
   note_collector("cgroups", run.cgroup_error.empty(), run.list_seconds, run.cgroup_error);
   note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
                  proc_ ? "a process could not be read" : "the process directory cannot be opened");
-  note_collector("allocators", run.evidence_failures == 0, reading - evidence_seconds_,
-                 "some evidence could not be read in time");
-  evidence_seconds_ = reading;
+  note_evidence(run.evidence_failures);
   collectors_["processes"].permission_errors = run.permission_errors;
   collectors_["allocators"].permission_errors = run.evidence_permission_errors;
   for (const auto& [name, collector] : collectors_) run.snapshot.collectors.push_back(collector);
@@ -233,6 +248,21 @@ void Sampler::finish(Run& run) {
   run.snapshot.hostname = system_.hostname;
   run.snapshot.kernel_release = system_.release;
   run.snapshot.max_map_count = system_.max_map_count;
+}
+
+void Sampler::note_evidence(std::uint64_t failures) {
+  const EvidenceCounts counts = pool_.counts();
+  std::string error;
+  if (counts.exhausted) {
+    error = fmt::format("no allocator is read: all {} readers wait for processes that hold their memory lock",
+                        counts.stuck);
+  } else if (std::exchange(pool_was_full_, false)) {
+    error = "more processes wait to be read than the queue takes";
+  } else if (failures > 0) {
+    error = "some evidence could not be read in time";
+  }
+  note_collector("allocators", error.empty(), counts.read_seconds - evidence_seconds_, error);
+  evidence_seconds_ = counts.read_seconds;
 }
 
 void Sampler::note_collector(const std::string& name, bool success, double duration, std::string error) {
@@ -249,40 +279,53 @@ void Sampler::note_collector(const std::string& name, bool success, double durat
   }
 }
 
-void Sampler::submit_due(Clock::time_point now, std::chrono::milliseconds recheck) {
-  for (auto& [name, tracker] : trackers_) {
-    for (auto& [pid, process] : tracker.processes()) {
-      // Refused while its last read is stuck: then it is asked again when the schedule says so.
-      if (process.evidence_is_due(now)) {
-        static_cast<void>(pool_.submit(process.id(), process.directory(), Want::evidence));
-        process.schedule_next(now, recheck);
-      } else if (process.wants_title()) {
-        static_cast<void>(pool_.submit(process.id(), process.directory(), Want::title));
-      }
-    }
+void Sampler::index_processes() {
+  watched_.clear();
+  for (auto& [unit, tracker] : trackers_) {
+    for (auto& [pid, process] : tracker.processes()) watched_.push_back({process.id(), &process, &unit});
+  }
+  std::ranges::sort(watched_, {}, &Watched::id);
+  std::vector<ProcessId> ids;
+  std::vector<Due> due;
+  for (std::size_t i = 0; i < watched_.size(); ++i) {
+    ids.push_back(watched_[i].id);
+    due.emplace_back(watched_[i].process->next_due(), i);
+  }
+  pool_.retain(ids);
+  due_ = decltype(due_)(std::greater<>(), std::move(due));
+}
+
+void Sampler::submit_due(Clock::time_point now, const settings::Observe& pace) {
+  while (!due_.empty() && due_.top().first <= now) {
+    const std::size_t index = due_.top().second;
+    due_.pop();
+    ask(watched_[index], now, pace);
+    due_.emplace(watched_[index].process->next_due(), index);
   }
 }
 
+// A refusal is not repeated: the process is asked again when its schedule says so.
+void Sampler::ask(const Watched& watched, Clock::time_point now, const settings::Observe& pace) {
+  TrackedProcess& process = *watched.process;
+  const auto want = process.due(now);
+  if (!want) return;
+  const auto submitted = pool_.submit(*watched.unit, watched.id, process.handle(), *want);
+  if (submitted == Submitted::full) pool_was_full_ = true;
+  if (submitted == Submitted::unit_is_stuck && want == Want::evidence) process.take(make_unit_is_stuck());
+  process.schedule_next(*want, now, pace);
+}
+
 std::optional<Clock::time_point> Sampler::next_due() const {
-  std::optional<Clock::time_point> next;
-  for (const auto& [name, tracker] : trackers_) {
-    for (const auto& [pid, process] : tracker.processes()) {
-      if (!next || process.evidence_due() < *next) next = process.evidence_due();
-    }
-  }
-  return next;
+  if (due_.empty()) return std::nullopt;
+  return due_.top().first;
 }
 
 bool Sampler::take_evidence() {
   bool is_news = false;
   for (const EvidenceResult& result : pool_.collect()) {
-    for (auto& [name, tracker] : trackers_) {
-      TrackedProcess* process = tracker.find(result.id);
-      if (process == nullptr) continue;
-      is_news = take_reading(*process, result.reading) || is_news;
-      const auto& identification = result.reading.identification;
-      const bool late = identification && identification->outcome == allocator::Outcome::given_up;
-      if (late) timed_out_.push_back({name, result.id.pid});
+    for (const Watched& watched : std::ranges::equal_range(watched_, result.id, {}, &Watched::id)) {
+      is_news = take_reading(*watched.process, result.reading) || is_news;
+      if (result.timed_out) timed_out_.push_back({*watched.unit, result.id.pid});
     }
   }
   return is_news;

@@ -10,7 +10,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <queue>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "host/root.hpp"
 #include "host/unit_manager.hpp"
@@ -34,8 +37,8 @@ class Sampler {
                             const std::map<std::string, host::UnitFacts>& units, const host::BusState& bus,
                             Clock::time_point now);
 
-  // Asks for the evidence that is due.
-  void submit_due(Clock::time_point now, std::chrono::milliseconds recheck);
+  // Asks for the evidence that is due. Costs what is due, not what is watched.
+  void submit_due(Clock::time_point now, const settings::Observe& pace);
   // When evidence is due next; nothing when no process is watched.
   [[nodiscard]] std::optional<Clock::time_point> next_due() const;
   // Takes what the pool has found. True when something became known that was not.
@@ -55,6 +58,8 @@ class Sampler {
   void add_cgroups(Run& run);
   void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);
   void finish(Run& run);
+  void note_evidence(std::uint64_t failures);
+  void index_processes();
   void note_collector(const std::string& name, bool success, double duration, std::string error);
 
   const host::Root& root_;
@@ -66,6 +71,20 @@ class Sampler {
   std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path
   std::map<std::string, snapshot::Collector> collectors_;
   std::vector<TimedOut> timed_out_;
+
+  // The processes of the last sample, by id; one that belongs to two units is there twice. Good until the
+  // next.
+  struct Watched {
+    ProcessId id;
+    TrackedProcess* process;
+    const std::string* unit;
+  };
+  void ask(const Watched& watched, Clock::time_point now, const settings::Observe& pace);
+  std::vector<Watched> watched_;
+  // When to look at which of them; the soonest on top.
+  using Due = std::pair<Clock::time_point, std::size_t>;
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  bool pool_was_full_ = false;  // since the last sample
   std::uint64_t number_ = 0;
   double evidence_seconds_ = 0;
 };

@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>
 #include <utility>
 
+#include "base/text.hpp"
 #include "host/root.hpp"
 
 namespace allocd::observer {
@@ -21,11 +23,21 @@ constexpr std::array<std::chrono::milliseconds, 2> kEarlyChecks{std::chrono::sec
 // of (locked memory, a few pages of a large process on a kernel that counts them per processor) is read again
 // after so many samples.
 constexpr unsigned kMaxStatusAge = 6;
+constexpr Clock::time_point kNever = Clock::time_point::max();
 
 ReadOutcome outcome_of(int error) {
   if (error == ENOENT || error == ESRCH || error == ENOTDIR) return ReadOutcome::gone;
   if (error == EACCES || error == EPERM) return ReadOutcome::not_permitted;
   return ReadOutcome::failed;
+}
+
+// Nothing for a thread that has ended, or is about to and has no memory any more.
+std::optional<kernel::ImageKey> read_thread_image(int thread) {
+  std::string text;
+  if (host::read_file_into(thread, "stat", text) != 0) return std::nullopt;
+  const auto stat = kernel::parse_process_stat(text);
+  if (!stat || stat->state == 'Z' || stat->state == 'X' || stat->image.start_code == 0) return std::nullopt;
+  return stat->image;
 }
 
 }  // namespace
@@ -53,7 +65,7 @@ bool TrackedProcess::is_status_current() {
 
 ReadOutcome TrackedProcess::read_status(std::string& buffer) {
   status_age_ = 0;
-  if (const int error = host::read_file_into(directory_.get(), "status", buffer); error != 0)
+  if (const int error = host::read_file_into(handle().directory, "status", buffer); error != 0)
     return outcome_of(error);
   const auto status = kernel::parse_process_status(buffer);
   if (!status) return ReadOutcome::failed;
@@ -73,31 +85,54 @@ ReadOutcome TrackedProcess::read_stat(std::string& buffer, Clock::time_point now
   if (is_unchanged_) return ReadOutcome::ok;
   const auto stat = kernel::parse_process_stat(buffer);
   if (!stat) return ReadOutcome::failed;
-  if (stat->state == 'Z' || stat->state == 'X') return ReadOutcome::gone;
+  if (stat->has_ended()) return ReadOutcome::gone;
   if (start_ticks_ == 0) start_ticks_ = stat->start_ticks;
   if (start_ticks_ != stat->start_ticks) return ReadOutcome::gone;
+  if (!stat->has_lost_first_thread()) survivor_.reset();
+  const auto image = stat->has_lost_first_thread() ? find_survivor() : stat->image;
+  if (!image) return ReadOutcome::gone;
   if (stat->comm != comm_) {
     comm_ = stat->comm;
-    look_at_title_ = true;
+    want_title(now);
   }
-  if (!(stat->image == image_)) {
-    // execve: another program in the same process. Nothing known of the old one holds.
-    image_ = stat->image;
-    identification_.reset();
-    evidence_step_ = 0;
-    evidence_due_ = now;
-    role_ = {engine::Role::starting, {}};
-    titled_ = false;
-    look_at_title_ = true;
-  }
+  if (!(*image == image_)) start_over(*image, now);
   minor_faults_ = stat->minor_faults;
   major_faults_ = stat->major_faults;
   stat_hash_ = hash;
   return ReadOutcome::ok;
 }
 
+// execve: another program in the same process. Nothing known of the old one holds.
+void TrackedProcess::start_over(const kernel::ImageKey& image, Clock::time_point now) {
+  image_ = image;
+  identification_.reset();
+  evidence_step_ = 0;
+  evidence_due_ = now;
+  role_ = {engine::Role::starting, {}};
+  titled_ = false;
+  want_title(now);
+}
+
+std::optional<kernel::ImageKey> TrackedProcess::find_survivor() {
+  if (survivor_) {
+    if (const auto image = read_thread_image(survivor_.get())) return image;
+    survivor_.reset();
+  }
+  const base::UniqueFd tasks(::openat(directory_.get(), "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto names = host::list_directory(tasks.get());
+  if (!names) return std::nullopt;
+  for (const std::string& name : *names) {
+    base::UniqueFd thread(::openat(tasks.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto image = thread ? read_thread_image(thread.get()) : std::nullopt;
+    if (!image) continue;
+    survivor_ = std::move(thread);
+    survivor_id_ = static_cast<pid_t>(base::parse_u64(name).value_or(0));
+    return image;
+  }
+  return std::nullopt;
+}
+
 void TrackedProcess::take_title(const std::string& command_line) {
-  look_at_title_ = false;
   if (engine_ == engine::Engine::unknown)
     engine_ = engine::decide_engine(engine::split_cmdline(command_line));
   const engine::RoleClaim claim = engine::decide_role(command_line, comm_);
@@ -113,12 +148,29 @@ void TrackedProcess::take_title(const std::string& command_line) {
     role_ = claim;
     titled_ = titled_ || is_titled;
   }
+  if (role_.role != engine::Role::starting) title_due_ = kNever;
 }
 
-void TrackedProcess::schedule_next(Clock::time_point now, std::chrono::milliseconds recheck) {
-  const auto wait = evidence_step_ < kEarlyChecks.size() ? kEarlyChecks.at(evidence_step_) : recheck;
-  ++evidence_step_;
-  evidence_due_ = now + wait;
+void TrackedProcess::want_title(Clock::time_point now) {
+  title_due_ = now;
+  title_wait_ = std::chrono::milliseconds(0);
+}
+
+std::optional<Want> TrackedProcess::due(Clock::time_point now) const {
+  if (now >= evidence_due_) return Want::evidence;
+  if (now >= title_due_) return Want::title;
+  return std::nullopt;
+}
+
+void TrackedProcess::schedule_next(Want asked, Clock::time_point now, const settings::Observe& pace) {
+  if (asked == Want::evidence) {
+    const bool is_early = evidence_step_ < kEarlyChecks.size();
+    evidence_due_ = now + (is_early ? kEarlyChecks.at(evidence_step_) : pace.recheck_interval);
+    ++evidence_step_;
+  }
+  if (title_due_ == kNever) return;
+  title_wait_ = std::max(pace.interval, std::min(title_wait_ * 2, pace.recheck_interval));
+  title_due_ = now + title_wait_;
 }
 
 bool TrackedProcess::take(const allocator::Identification& identification) {

@@ -5,6 +5,7 @@
 // be mistaken for it. Single-threaded, on the loop.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "kernel/process_stat.hpp"
 #include "kernel/process_status.hpp"
 #include "observer/evidence_pool.hpp"
+#include "settings/settings.hpp"
 
 namespace allocd::observer {
 
@@ -30,7 +32,11 @@ class TrackedProcess {
   [[nodiscard]] ReadOutcome read(std::string& buffer, Clock::time_point now);
 
   [[nodiscard]] ProcessId id() const { return {pid_, start_ticks_}; }
-  [[nodiscard]] int directory() const { return directory_.get(); }
+  // What its memory is read through.
+  [[nodiscard]] allocator::ProcessHandle handle() const {
+    return survivor_ ? allocator::ProcessHandle{survivor_id_, survivor_.get()}
+                     : allocator::ProcessHandle{pid_, directory_.get()};
+  }
   [[nodiscard]] const std::string& comm() const { return comm_; }
   [[nodiscard]] const engine::RoleClaim& role() const { return role_; }
   [[nodiscard]] const kernel::ProcessStatus& status() const { return status_; }
@@ -39,13 +45,13 @@ class TrackedProcess {
   // The engine its command line names, while it is of interest (the main process).
   [[nodiscard]] engine::Engine engine() const { return engine_; }
 
-  [[nodiscard]] bool evidence_is_due(Clock::time_point now) const { return now >= evidence_due_; }
-  [[nodiscard]] Clock::time_point evidence_due() const { return evidence_due_; }
-  // Evidence was asked for; it is due again after the next step of the schedule (+2 s, +30 s, then
-  // `recheck`).
-  void schedule_next(Clock::time_point now, std::chrono::milliseconds recheck);
-  // Its command line may have something new to say: ask for it (Want::title).
-  [[nodiscard]] bool wants_title() const { return look_at_title_ || role_.role == engine::Role::starting; }
+  // What to ask of it now; nothing while nothing is due.
+  [[nodiscard]] std::optional<Want> due(Clock::time_point now) const;
+  [[nodiscard]] Clock::time_point next_due() const { return std::min(evidence_due_, title_due_); }
+  // It was asked for. Evidence is due again at +2 s, +30 s, then every recheck interval. A command line that
+  // has not said what the process is comes with it, and in between after twice as long each time: a worker
+  // can take minutes to name itself.
+  void schedule_next(Want asked, Clock::time_point now, const settings::Observe& pace);
   void take_title(const std::string& command_line);
   // True when it changed what is known.
   bool take(const allocator::Identification& identification);
@@ -60,16 +66,21 @@ class TrackedProcess {
  private:
   [[nodiscard]] ReadOutcome read_stat(std::string& buffer, Clock::time_point now);
   [[nodiscard]] ReadOutcome read_status(std::string& buffer);
+  // The image, as a thread that still runs has it; nothing when none does.
+  [[nodiscard]] std::optional<kernel::ImageKey> find_survivor();
+  void start_over(const kernel::ImageKey& image, Clock::time_point now);
+  void want_title(Clock::time_point now);
   // True when its stat says that it has not run, faulted or changed size since its status was read.
   [[nodiscard]] bool is_status_current();
 
   pid_t pid_ = 0;
   std::uint64_t start_ticks_ = 0;
   base::UniqueFd directory_;
-  base::UniqueFd stat_;  // kept open: opening it anew costs as much as reading it
+  base::UniqueFd stat_;      // kept open: opening it anew costs as much as reading it
+  base::UniqueFd survivor_;  // /proc/PID/task/TID, once the first thread has ended while others run on
+  pid_t survivor_id_ = 0;
   kernel::ImageKey image_;
   std::string comm_;
-  bool look_at_title_ = true;
   bool titled_ = false;  // its role came from a title of its own, not from argv
   engine::RoleClaim role_{engine::Role::starting, {}};
   engine::Engine engine_ = engine::Engine::unknown;
@@ -80,6 +91,8 @@ class TrackedProcess {
   std::uint64_t minor_faults_ = 0;
   std::uint64_t major_faults_ = 0;
 
+  Clock::time_point title_due_{};  // never, while its command line has nothing new to say
+  std::chrono::milliseconds title_wait_{0};
   Clock::time_point evidence_due_{};
   unsigned evidence_step_ = 0;
   std::optional<allocator::Identification> identification_;

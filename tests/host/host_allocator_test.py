@@ -35,6 +35,16 @@ def states(process: dict) -> dict[str, str]:
     return {library["kind"]: library["state"] for library in process["evidence"]["libraries"]}
 
 
+def test_process_whose_first_thread_has_ended(host, allocd):
+    run_probe(host, allocd, f"{HOST_PROGRAMS}/loses_first_thread 64", f"Environment=LD_PRELOAD={JEMALLOC}",
+              "Environment=MALLOC_CONF=background_thread:true")
+    process = wait_for(allocd, "malloc is jemalloc", active="jemalloc", rung="resolved")
+    assert host.read(f"/proc/{process['pid']}/stat").rpartition(")")[2].split()[0] == "Z"
+    allocd.poll(lambda: the_process(allocd)["memory"]["anonymous"] >= 64 << 20, "its memory is seen", UNIT)
+    allocd.poll(lambda: the_process(allocd)["evidence"]["jemalloc_background_threads"] >= 1, "so are its threads", UNIT)
+    assert allocd.unit(UNIT)["assessment"]["state"] == "compliant"
+
+
 # Preloads ----------------------------------------------------------------------------------------------------
 
 

@@ -71,6 +71,43 @@ def test_instances_of_a_template_come_and_go(host, allocd):
     assert allocd.unit("engine@b.service")["up"]
 
 
+def test_process_that_started_before_its_setting_was_loaded_waits_for_a_restart(host, allocd):
+    """The drop-in is older than the process; systemd has read it only since."""
+    unit = "early.service"
+    start_unit(host, unit, f"[Service]\nExecStart={HOST_PROGRAMS}/allocates\n")
+    allocd.start(config(early=wanted(unit)))
+    host.write(f"/etc/systemd/system/{unit}.d/preload.conf", JEMALLOC)
+    host.systemctl("restart", unit)
+
+    def verdict():
+        found = allocd.next_sample() and allocd.unit(unit)["assessment"]
+        return found["state"], found["reason"]
+
+    allocd.poll(lambda: verdict()[0] == "not_applied", "the setting is not loaded", unit)
+    host.systemctl("daemon-reload")
+    allocd.poll(lambda: verdict() == ("pending_restart", "started_before"), "a restart is due", unit)
+    host.systemctl("restart", unit)
+    allocd.poll(lambda: verdict() == ("compliant", "none"), "the restart brought it", unit)
+    # Reloads for the sake of others, and a file touched, change nothing.
+    host.run("touch", f"/etc/systemd/system/{unit}.d/preload.conf")
+    host.unit("unrelated.service", SLEEPER)
+    host.systemctl("daemon-reload")
+    assert verdict() == ("compliant", "none")
+
+
+def test_pattern_that_matches_too_many_groups_is_cut_and_named(host, allocd):
+    host.run("sh", "-c", "mkdir /sys/fs/cgroup/many && cd /sys/fs/cgroup/many && seq 300 | xargs mkdir")
+    try:
+        allocd.start(config(many={"cgroup": "/many/*"}))
+        snapshot = allocd.snapshot()
+    finally:
+        host.run("sh", "-c", "cd /sys/fs/cgroup/many && seq 300 | xargs rmdir; rmdir /sys/fs/cgroup/many")
+    assert len(snapshot["units"]) == 256
+    collector = next(found for found in snapshot["collectors"] if found["name"] == "cgroups")
+    assert not collector["success"]
+    assert "/many/* matches 300 groups" in collector["last_error"]
+
+
 def test_known_engine_is_found_without_configuration(host, allocd):
     start_unit(host, "other.service", SLEEPER)
     standin_service.start(host, "inference.service", "--worker inherit")

@@ -69,3 +69,22 @@ def test_lock_held_before_allocd_comes(held, allocd):
     held.systemctl("kill", "--signal=KILL", HELD)
     held.systemctl("stop", "allocd.service", timeout=20)
     assert held.show("allocd.service", "Result")["Result"] == "success"
+
+
+def test_stopped_and_started_while_a_reader_cannot_be_ended(held, allocd):
+    """A reader inside process_vm_readv(2) outlives SIGKILL. The stop ends all the same, and the next start works."""
+    held.unit(HELD, f"[Service]\nExecStart={HOST_PROGRAMS}/holds_map_lock /run/held {GO} allocd\n")
+    held.systemctl("restart", HELD)
+    held.write(GO, "")
+    settings = config(observe={"read_deadline": "200ms"}, **SERVICES)
+    allocd.start(settings)
+    allocd.poll(lambda: allocd.snapshot()["own"]["evidence_deadlines"] >= 1, "a read is given up", HELD)
+    first = allocd.snapshot()["own"]["pid"]
+    # Four times TimeoutStopSec=.
+    held.systemctl("stop", "allocd.service", timeout=100)
+    assert held.show("allocd.service", "Result")["Result"] == "timeout"
+    assert "allocd" in held.read(f"/proc/{first}/stat")
+    allocd.start(settings)
+    assert allocd.snapshot()["own"]["pid"] != first
+    still_samples(allocd)
+    assert main_process(allocd, held)["memory"]["resident"] > 0

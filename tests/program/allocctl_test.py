@@ -106,7 +106,12 @@ def matches(pattern, text):
         (["explain", "vlmm"], 1, "", re.compile("did you mean")),
         (["show"], 2, "", re.compile("UNIT is required")),
         ([], 2, "", re.compile("subcommand is required")),
-        (["stauts"], 2, "", ANY),
+        (["stauts"], 2, "", "allocctl: unknown command 'stauts'; did you mean 'status'?\n"
+                            "Run with --help for more information.\n"),
+        (["--output=json", "xplain", "vllm"], 2, "", re.compile("unknown command 'xplain'; did you mean 'explain'")),
+        (["frobnicate"], 2, "", re.compile(r"\Aallocctl: unknown command 'frobnicate'\n.*--help")),
+        (["\x1b[2J"], 2, "", re.compile(r"unknown command '\\x1b\[2J'\n")),
+        (["frobnicate", "--help"], 0, re.compile("Exit codes"), ""),
         (["status", "--output=yaml"], 2, "", re.compile("yaml")),
         (["status", "--colour"], 2, "", ANY),
         (["--help"], 0, re.compile(r"Exit codes:\n   0 "), ""),

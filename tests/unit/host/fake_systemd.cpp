@@ -117,6 +117,9 @@ int FakeSystemd::answer(sd_bus_message* call) {
   if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll") > 0) {
     return answer_get_all(call);
   }
+  if (load_usec != 0 && sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get") > 0) {
+    return sd_bus_reply_method_return(call, "v", "t", load_usec);
+  }
   if (sd_bus_message_is_method_call(call, kManager, "Subscribe") > 0) {
     client = sd_bus_message_get_sender(call);
     if (++subscriptions > 1) {

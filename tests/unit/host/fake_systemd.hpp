@@ -41,8 +41,9 @@ class FakeSystemd {
 
   // Units in /etc, so to say; others do not exist.
   std::map<std::string, FakeUnit> units;
-  std::set<std::string> held;  // units whose GetAll gets no answer
-  bool hold_lists = false;     // ListUnits and ListUnitsByPatterns get no answer
+  std::set<std::string> held;   // units whose GetAll gets no answer
+  std::uint64_t load_usec = 0;  // UnitsLoadTimestamp; 0: it has no such property
+  bool hold_lists = false;      // ListUnits and ListUnitsByPatterns get no answer
   // Seen so far.
   std::string client;  // bus name of the last subscriber
   int subscriptions = 0;

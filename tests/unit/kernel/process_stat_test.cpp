@@ -33,6 +33,7 @@ TEST_CASE("stat: the fields we use") {
   CHECK(stat->state == 'S');
   CHECK(stat->minor_faults == 9129);
   CHECK(stat->major_faults == 3);
+  CHECK(stat->threads == 4);
   CHECK(stat->start_ticks == 251337);
   CHECK(stat->image.start_code == 94250912759808ULL);
   CHECK(stat->image.end_code == 94250912836401ULL);
@@ -48,6 +49,20 @@ TEST_CASE("stat: the name may hold what ends it") {
   REQUIRE(stat);
   CHECK(stat->comm == name);
   CHECK(stat->start_ticks == 251337);
+}
+
+TEST_CASE("stat: a zombie has ended unless threads of it run on") {
+  std::string text = line_with_name("x");
+  CHECK_FALSE(parse_process_stat(text)->has_ended());
+  CHECK_FALSE(parse_process_stat(text)->has_lost_first_thread());
+  text.replace(text.find(") S "), 4, ") Z ");
+  CHECK_FALSE(parse_process_stat(text)->has_ended());
+  CHECK(parse_process_stat(text)->has_lost_first_thread());
+  text.replace(text.find(" 20 0 4 0 "), 10, " 20 0 1 0 ");
+  CHECK(parse_process_stat(text)->has_ended());
+  CHECK_FALSE(parse_process_stat(text)->has_lost_first_thread());
+  text.replace(text.find(") Z "), 4, ") X ");
+  CHECK(parse_process_stat(text)->has_ended());
 }
 
 TEST_CASE("stat: what the kernel hides is not an image") {

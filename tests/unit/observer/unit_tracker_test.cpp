@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "observer/preload_files.hpp"
 #include "observer/read_process.hpp"
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
@@ -97,16 +97,15 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   group.sample();
   auto& process = group.tracker.processes().at(child.pid());
   const auto now = Clock::now();
-  REQUIRE(process.evidence_is_due(now));
-  process.schedule_next(now, std::chrono::hours(1));
-  REQUIRE_FALSE(process.evidence_is_due(now));
+  REQUIRE(process.due(now) == observer::Want::evidence);
+  process.schedule_next(observer::Want::evidence, now, {});
+  REQUIRE_FALSE(process.due(now));
   const auto read = observer::make_process_reader();
   const auto learn_title = [&](observer::TrackedProcess& tracked) {
     const auto reading = read({child.pid(), child.directory()}, observer::Want::title, [] { return true; });
     REQUIRE(reading.command_line);
     tracked.take_title(*reading.command_line);
   };
-  CHECK(process.wants_title());
   learn_title(process);
   CHECK(process.role().role == engine::Role::starting);
   // The shell's background child holds it: end that, and the shell execs.
@@ -120,11 +119,82 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   settle(child, "sleep");
   group.sample();
   auto& after = group.tracker.processes().at(child.pid());
-  CHECK(after.evidence_is_due(Clock::now()));
-  CHECK(after.wants_title());
+  CHECK(after.due(Clock::now()) == observer::Want::evidence);
   learn_title(after);
   CHECK(after.role().role == engine::Role::other);
-  CHECK_FALSE(after.wants_title());
+  after.schedule_next(observer::Want::evidence, now, {});
+  CHECK(after.next_due() == now + std::chrono::seconds(2));
+}
+
+TEST_CASE("tracker: a command line that says nothing yet is asked for ever more rarely, a new name at once") {
+  Group group;
+  group.set({::getpid()});
+  group.sample();
+  auto& process = group.tracker.processes().at(::getpid());
+  using std::chrono::seconds;
+  settings::Observe pace;
+  pace.interval = seconds(10);
+  pace.recheck_interval = seconds(60);
+  auto now = Clock::now();
+  process.schedule_next(observer::Want::evidence, now + std::chrono::hours(1), pace);
+  process.take_title(std::string("/bin/sh\0-c\0x", 12));
+  REQUIRE(process.role().role == engine::Role::starting);
+  std::vector<seconds> waits;
+  for (int i = 0; i < 4; ++i) {
+    process.schedule_next(observer::Want::title, now, pace);
+    CHECK_FALSE(process.due(now));
+    waits.push_back(std::chrono::duration_cast<seconds>(process.next_due() - now));
+    now = process.next_due();
+    CHECK(process.due(now) == observer::Want::title);
+  }
+  CHECK(waits == std::vector<seconds>{seconds(20), seconds(40), seconds(60), seconds(60)});
+
+  process.schedule_next(observer::Want::title, now, pace);
+  std::array<char, 16> name{};
+  REQUIRE(::prctl(PR_GET_NAME, name.data()) == 0);
+  REQUIRE(::prctl(PR_SET_NAME, "VLLM::Worker") == 0);
+  group.sample();
+  ::prctl(PR_SET_NAME, name.data());
+  CHECK(process.due(Clock::now()) == observer::Want::title);
+  process.take_title("VLLM::Worker_TP0");
+  CHECK(process.role().role == engine::Role::worker);
+  CHECK(process.next_due() > now);  // evidence alone
+}
+
+TEST_CASE("tracker: a process whose first thread has ended lives on in the others") {
+  Group group;
+  const ChildProgram child({"/usr/bin/python3", "-c",
+                            "import ctypes, threading, time\n"
+                            "threading.Thread(target=time.sleep, args=(100,)).start()\n"
+                            "ctypes.CDLL(None).pthread_exit(None)\n"},
+                           {});
+  group.set({child.pid()});
+  const auto state = [&] {
+    const auto text = host::read_file_at(child.directory(), "stat");
+    const auto stat = text ? kernel::parse_process_stat(*text) : std::nullopt;
+    return stat ? stat->state : '?';
+  };
+  const bool is_late = GENERATE(false, true);
+  // Seen before its first thread ends, or only after.
+  if (!is_late) group.sample();
+  REQUIRE(test::eventually([&] { return state() == 'Z'; }));
+  group.sample();
+  REQUIRE(group.tracker.processes().contains(child.pid()));
+  auto& process = group.tracker.processes().at(child.pid());
+  CHECK(process.status().resident > 0);
+  CHECK(process.handle().pid != child.pid());
+  const auto read = observer::make_process_reader();
+  const auto reading = read(process.handle(), observer::Want::evidence, [] { return true; });
+  REQUIRE(reading.identification);
+  CHECK(reading.identification->evidence.active == allocator::Kind::glibc);
+  CHECK(process.take(*reading.identification));
+  REQUIRE(reading.command_line);
+  CHECK(reading.command_line->starts_with("/usr/bin/python3"));
+  ::kill(child.pid(), SIGKILL);
+  REQUIRE(test::eventually([&] {
+    group.sample();
+    return group.tracker.processes().empty();
+  }));
 }
 
 TEST_CASE("tracker: memory that came since the last sample is in the next one") {
@@ -275,25 +345,4 @@ TEST_CASE("status line: counts, and what is wrong") {
   snapshot.config.last_reload_successful = false;
   CHECK(observer::render_status_line(snapshot).ends_with(
       "; systemd is out of reach; the last reload was rejected"));
-}
-
-TEST_CASE("preload files: the newest that speaks of a preload, whatever else was edited since") {
-  const test::TemporaryDirectory tree;
-  tree.write("unit", "[Service]\nExecStart=/bin/true\n");
-  tree.write("preload.conf", "[Service]\nEnvironment=LD_PRELOAD=libjemalloc.so.2\n");
-  tree.write("other.conf", "[Service]\nTimeoutStopSec=5\n");
-  using std::filesystem::file_time_type;
-  const auto now = file_time_type::clock::now();
-  std::filesystem::last_write_time(tree.path() / "preload.conf", now - std::chrono::hours(2));
-  std::filesystem::last_write_time(tree.path() / "other.conf", now - std::chrono::hours(1));
-  const auto root = host::Root::open(tree.path().string());
-  REQUIRE(root);
-  observer::PreloadFiles files(*root);
-  const std::vector<std::string> all{"/unit", "/preload.conf", "/other.conf", "/absent", ""};
-  const double before = files.newest(all);
-  CHECK(before > 0);
-  CHECK(files.newest(std::vector<std::string>{"/unit", "/other.conf"}) == 0);
-  // A file that begins to speak of it counts from then on.
-  tree.write("other.conf", "[Service]\nEnvironmentFile=/etc/default/vllm\n");
-  CHECK(files.newest(all) > before);
 }
