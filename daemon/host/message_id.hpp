@@ -39,5 +39,30 @@ inline constexpr std::string_view kEvidenceTimedOut = "959319bbf0d84774b2b75a71a
 inline constexpr std::string_view kSnapshotSocketFailed = "8768194ea4404e94878697bef5f92fca";
 // No sample was finished for so long that the watchdog is no longer fed. Fields: ALLOCD_CAUSE.
 inline constexpr std::string_view kStalled = "69efe4060d764be183a7a793e421a410";
+// A unit's drop-in was written or changed. Fields: ALLOCD_UNIT, ALLOCD_PATH.
+inline constexpr std::string_view kDropInWritten = "8faf2b4cab5c40d8ac89a639af41fec8";
+// A unit's drop-in was removed. Fields: ALLOCD_UNIT, ALLOCD_PATH.
+inline constexpr std::string_view kDropInRemoved = "14bcfb7d92714584a9e4eb6fe68beda9";
+// The policy of a unit cannot be applied. Fields: ALLOCD_UNIT, ALLOCD_REASON, ALLOCD_CAUSE.
+inline constexpr std::string_view kDropInBlocked = "99f2f9df514f472bb414532c021c3f52";
+// A unit's drop-in could not be written or removed. Fields: ALLOCD_UNIT, ALLOCD_CAUSE.
+inline constexpr std::string_view kDropInFailed = "ed621e37ef5c4a59afc6132edf495dbf";
+// systemd did not read its unit files again. Fields: ALLOCD_CAUSE.
+inline constexpr std::string_view kReloadFailed = "48a81ab928b54e0590266e9d5f6a54ad";
+// A unit was restarted by its policy. Fields: ALLOCD_UNIT.
+inline constexpr std::string_view kUnitRestarted = "c85f46f1e5114ea99f1317e821cbd9e3";
+// A unit could not be restarted. Fields: ALLOCD_UNIT, ALLOCD_CAUSE.
+inline constexpr std::string_view kRestartFailed = "bf38c1d02e644e3bbc32dfb87a12139b";
+// A unit started under its drop-in and stayed up. Fields: ALLOCD_UNIT.
+inline constexpr std::string_view kUnitSettled = "2ab509df5b294147aaabfac58ed1043e";
+// A unit did not live under its drop-in, which was taken back. Fields: ALLOCD_UNIT, ALLOCD_CAUSE.
+inline constexpr std::string_view kRolledBack = "acdf4fe179904f479b5ec04ecaa895fc";
+// The enforcer did nothing at all. Fields: ALLOCD_CAUSE.
+inline constexpr std::string_view kEnforcementRefused = "188514c195b244f691182c24f643a755";
+// A drop-in of allocd's was edited or deleted by somebody else. Fields: ALLOCD_UNIT, ALLOCD_PATH.
+inline constexpr std::string_view kDropInTampered = "36a1bc8037714f38b338bf869d30de7c";
+// A unit's state against its policy changed otherwise. Fields: ALLOCD_UNIT, ALLOCD_STATE, ALLOCD_REASON,
+// ALLOCD_BEFORE.
+inline constexpr std::string_view kStateChanged = "ef5f1155c96c4ae6b6599b2c794d7089";
 
 }  // namespace allocd::host::message_id

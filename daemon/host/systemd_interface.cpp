@@ -16,6 +16,16 @@ constexpr const char* kUnitPrefix = "/org/freedesktop/systemd1/unit";
 // sd-bus allocates with malloc.
 using CString = std::unique_ptr<char, decltype(&std::free)>;
 
+BusCall property_call(const char* property) {
+  return {.destination = kSystemd,
+          .path = kManagerPath,
+          .interface = "org.freedesktop.DBus.Properties",
+          .member = "Get",
+          .append = [property](sd_bus_message* call) {
+            return sd_bus_message_append(call, "ss", kManagerInterface, property);
+          }};
+}
+
 }  // namespace
 
 std::string manager_rule(std::string_view member) {
@@ -46,17 +56,23 @@ BusCall manager_call(const char* member, std::function<int(sd_bus_message*)> app
 }
 
 BusCall load_time_call() {
-  return {.destination = kSystemd,
-          .path = kManagerPath,
-          .interface = "org.freedesktop.DBus.Properties",
-          .member = "Get",
-          .append = [](sd_bus_message* call) {
-            return sd_bus_message_append(call, "ss", kManagerInterface, "UnitsLoadTimestamp");
-          }};
+  return property_call("UnitsLoadTimestamp");
 }
 
 int parse_load_time(sd_bus_message* reply, std::uint64_t& usec) {
   const int result = sd_bus_message_read(reply, "v", "t", &usec);
+  return result < 0 ? result : 0;
+}
+
+BusCall environment_call() {
+  return property_call("Environment");
+}
+
+int parse_environment(sd_bus_message* reply, std::vector<std::string>& out) {
+  int result = sd_bus_message_enter_container(reply, 'v', "as");
+  if (result > 0) result = sd_bus_message_enter_container(reply, 'a', "s");
+  const char* text = nullptr;
+  while (result >= 0 && (result = sd_bus_message_read(reply, "s", &text)) > 0) out.emplace_back(text);
   return result < 0 ? result : 0;
 }
 

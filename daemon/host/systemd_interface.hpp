@@ -39,6 +39,9 @@ inline constexpr const char* kNameOwnerRule =
 // When unit files were last read again; and its answer, 0 or a negative errno value.
 [[nodiscard]] BusCall load_time_call();
 [[nodiscard]] int parse_load_time(sd_bus_message* reply, std::uint64_t& usec);
+// The environment of the manager; and its answer, 0 or a negative errno value.
+[[nodiscard]] BusCall environment_call();
+[[nodiscard]] int parse_environment(sd_bus_message* reply, std::vector<std::string>& out);
 // Arguments of ListUnitsByPatterns: units in any state. 0 or a negative errno value.
 [[nodiscard]] int append_patterns(sd_bus_message* call, const std::vector<std::string>& patterns);
 // The answer of ListUnits and ListUnitsByPatterns. 0 or a negative errno value.

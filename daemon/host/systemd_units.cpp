@@ -94,7 +94,7 @@ void SystemdUnits::set_owner(std::string owner) {
   if (state_.connected = !owner_.empty(); state_.connected) {
     view_.begin_round();
     subscribe();
-    ask_load_time();
+    ask_manager();
     debounce_.arm(std::chrono::milliseconds(0));
   }
   publish(true);
@@ -112,13 +112,21 @@ void SystemdUnits::subscribe() {
 
 // Answered before the units that are read after it. A systemd that has no such property refuses: then it is
 // not known, which is no failure.
-void SystemdUnits::ask_load_time() {
+void SystemdUnits::ask_manager() {
   calls_.call(load_time_call(), [this](const CallReply& reply) {
     std::uint64_t usec = 0;
     if (reply.outcome == CallOutcome::timed_out) {
       count_failure(reply);
     } else if (reply.outcome == CallOutcome::answered && parse_load_time(reply.message, usec) == 0) {
       state_.units_load_usec = usec;
+    }
+  });
+  calls_.call(environment_call(), [this](const CallReply& reply) {
+    std::vector<std::string> environment;
+    if (reply.outcome == CallOutcome::timed_out) {
+      count_failure(reply);
+    } else if (reply.outcome == CallOutcome::answered && parse_environment(reply.message, environment) == 0) {
+      state_.manager_environment = std::move(environment);
     }
   });
 }
@@ -199,7 +207,7 @@ void SystemdUnits::begin_reload(bool active) {
     return;
   }
   reload_guard_.disarm();
-  ask_load_time();
+  ask_manager();
   view_.reread_all();
   debounce_.arm(options_.debounce);
 }

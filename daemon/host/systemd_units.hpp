@@ -39,7 +39,7 @@ class SystemdUnits final : public UnitManager, private BusListener {
   void ask_owner();
   void set_owner(std::string owner);
   void subscribe();
-  void ask_load_time();
+  void ask_manager();
 
   // reading
   void read_due();

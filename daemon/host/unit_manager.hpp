@@ -79,6 +79,9 @@ struct BusState {
   // When systemd last read its unit files again (daemon-reload, daemon-reexec), CLOCK_REALTIME; 0 when it has
   // not since it started, or does not say (before version 250). As new as the facts it is read with.
   std::uint64_t units_load_usec = 0;
+  // systemd's own environment ("NAME=value"): DefaultEnvironment= and `systemctl set-environment`, as of the
+  // last time it was connected to or read its unit files again; empty when it does not say.
+  std::vector<std::string> manager_environment;
   std::uint64_t reconnects = 0;
   std::uint64_t timeouts = 0;  // calls that met their deadline
   std::uint64_t errors = 0;    // calls that failed otherwise

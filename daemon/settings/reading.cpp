@@ -68,6 +68,42 @@ bool has_kind(Reading& reading, const Entry& entry, YamlNode::Kind wanted, std::
   return false;
 }
 
+std::optional<std::string_view> read_text(Reading& reading, const Entry& entry, std::string_view hint) {
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, hint)) return std::nullopt;
+  const auto& value = entry.value;
+  if (!value.plain || (!looks_like_number(value.text) && !looks_like_boolean(value.text))) return value.text;
+  reading.problems.add(value.place,
+                       fmt::format("{} must be a text, not the {} {}", quoted(entry.key.text),
+                                   looks_like_number(value.text) ? "number" : "boolean", quoted(value.text)),
+                       fmt::format("write {} in quotes if you mean the text", quoted(value.text)));
+  return std::nullopt;
+}
+
+std::optional<std::size_t> read_word_index(Reading& reading, const Entry& entry,
+                                           std::span<const std::string_view> words,
+                                           std::string_view hint_for_no) {
+  const auto list = fmt::format("one of: {}", fmt::join(words, ", "));
+  if (!has_kind(reading, entry, YamlNode::Kind::scalar, list, "a word")) return std::nullopt;
+  const std::string_view text = entry.value.text;
+  const auto known = std::ranges::find(words, text);
+  if (known != words.end()) return static_cast<std::size_t>(known - words.begin());
+  std::string hint = list;
+  if (looks_like_boolean(text) || text == "none") {
+    hint = hint_for_no;
+  } else if (const auto nearest = base::nearest_word(text, words)) {
+    hint = fmt::format("did you mean '{}'?", *nearest);
+  }
+  reading.problems.add(entry.value.place, fmt::format("unknown {} {}", entry.key.text, quoted(text)),
+                       std::move(hint));
+  return std::nullopt;
+}
+
+void report_value(Reading& reading, const Entry& entry, const YamlNode& value, const ValueError& error) {
+  reading.problems.add(value.place,
+                       fmt::format("bad {} {}: {}", entry.key.text, quoted(value.text), error.message),
+                       error.hint);
+}
+
 std::optional<std::int64_t> read_integer(Reading& reading, const Entry& entry) {
   if (!has_kind(reading, entry, YamlNode::Kind::scalar, "write a whole number", "a whole number"))
     return std::nullopt;

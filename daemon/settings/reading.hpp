@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts from which schema.cpp is made: a row of a key table, the loop that reads a map by such a table,
-// and readers for values. Each reports what is wrong and leaves its target as it was.
-// Private to this folder. Not thread-safe: one Reading per file.
+// The parts from which the schema files are made: a row of a key table, the loop that reads a map by such a
+// table, and readers for values. Each reports what is wrong and leaves its target as it was. Private to this
+// folder. Not thread-safe: one Reading per file.
 #pragma once
 
 #include <fmt/format.h>
@@ -21,6 +21,7 @@
 #include "settings/duration.hpp"
 #include "settings/problem_list.hpp"
 #include "settings/settings.hpp"
+#include "settings/value_error.hpp"
 #include "settings/yaml_document.hpp"
 
 namespace allocd::settings {
@@ -31,13 +32,22 @@ struct Seen {
     base::SourcePosition position;
     std::string service;
   };
+  // A key that only enforcing gives a meaning, in a service that selects no unit.
+  struct IdleKey {
+    std::size_t file;  // as Reading::file
+    Place place;
+    std::string key;
+    std::string service;
+  };
   std::map<std::string, base::SourcePosition> services;
   std::map<std::pair<SelectorKind, std::string>, Selection> selectors;
+  std::vector<IdleKey> idle_keys;
 };
 
 struct Reading {
   ProblemList& problems;
   Seen& seen;
+  std::size_t file = 0;  // counts the files, from 0
 };
 
 template <typename Target>
@@ -60,6 +70,26 @@ struct Limits {
 [[nodiscard]] bool has_kind(Reading& reading, const Entry& entry, YamlNode::Kind wanted,
                             std::string_view hint, std::string_view wanted_name = {});
 
+// Text that no YAML reader takes for a number or a boolean.
+[[nodiscard]] std::optional<std::string_view> read_text(Reading& reading, const Entry& entry,
+                                                        std::string_view hint);
+
+// The index of the value among `words`. `hint_for_no` is for "off", "none" and their like.
+[[nodiscard]] std::optional<std::size_t> read_word_index(Reading& reading, const Entry& entry,
+                                                         std::span<const std::string_view> words,
+                                                         std::string_view hint_for_no);
+template <typename Enum, std::size_t kCount>
+[[nodiscard]] std::optional<Enum> read_word(Reading& reading, const Entry& entry,
+                                            const base::EnumNames<Enum, kCount>& names,
+                                            std::string_view hint_for_no) {
+  const auto index = read_word_index(reading, entry, names.names, hint_for_no);
+  if (!index) return std::nullopt;
+  return static_cast<Enum>(*index);
+}
+
+// "bad KEY 'TEXT': why"
+void report_value(Reading& reading, const Entry& entry, const YamlNode& value, const ValueError& error);
+
 // A whole number in plain decimal digits; quoted ones and those with a leading zero are refused.
 [[nodiscard]] std::optional<std::int64_t> read_integer(Reading& reading, const Entry& entry);
 
@@ -79,6 +109,7 @@ void read_duration(Reading& reading, const Entry& entry, Target& target) {
   target.*Member = *value;
 }
 
+// Assigns to the number itself, or to an optional one.
 template <auto Member, const Limits<std::uint32_t>& kLimits, typename Target>
 void read_number(Reading& reading, const Entry& entry, Target& target) {
   const auto value = read_integer(reading, entry);

@@ -3,13 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <set>
 
-#include "base/text.hpp"
 #include "settings/reading.hpp"
-#include "settings/selector.hpp"
+#include "settings/schema_parts.hpp"
 #include "settings/value_error.hpp"
 
 namespace allocd::settings {
@@ -20,224 +17,13 @@ using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
 constexpr int kVersion = 1;
-constexpr std::size_t kLongestServiceName = 64;
-
-std::string nothing() {
-  return "";
-}
-
-// ---- one selector ----------------------------------------------------------------------------------------
-
-// Text that no YAML reader takes for something else.
-std::optional<std::string_view> read_text(Reading& reading, const Entry& entry, std::string_view hint) {
-  if (!has_kind(reading, entry, YamlNode::Kind::scalar, hint)) return std::nullopt;
-  const auto& value = entry.value;
-  if (!value.plain || (!looks_like_number(value.text) && !looks_like_boolean(value.text))) return value.text;
-  reading.problems.add(value.place,
-                       fmt::format("{} must be a text, not the {} {}", quoted(entry.key.text),
-                                   looks_like_number(value.text) ? "number" : "boolean", quoted(value.text)),
-                       fmt::format("write {} in quotes if you mean the text", quoted(value.text)));
-  return std::nullopt;
-}
-
-using ParsePattern = std::expected<std::string, ValueError> (*)(std::string_view);
-
-void read_pattern(Reading& reading, const Entry& entry, SelectorKind kind, ParsePattern parse,
-                  std::string_view example, Selector& selector) {
-  const auto text = read_text(reading, entry, fmt::format("such as '{}: {}'", entry.key.text, example));
-  if (!text) return;
-  if (text->empty()) {
-    return reading.problems.add(entry.value.place, "empty selector", fmt::format("such as {}", example));
-  }
-  auto pattern = parse(*text);
-  if (!pattern) {
-    return reading.problems.add(
-        entry.value.place,
-        fmt::format("bad selector {}: {}", quoted(fmt::format("{}: {}", entry.key.text, *text)),
-                    pattern.error().message),
-        pattern.error().hint);
-  }
-  selector = {kind, std::move(*pattern), reading.problems.position(entry.value.place)};
-}
-
-void read_unit(Reading& reading, const Entry& entry, Selector& selector) {
-  read_pattern(reading, entry, SelectorKind::unit, parse_unit_pattern, "vllm.service", selector);
-}
-
-void read_cgroup(Reading& reading, const Entry& entry, Selector& selector) {
-  read_pattern(reading, entry, SelectorKind::cgroup, parse_cgroup_pattern, "/machine.slice/libpod-*.scope",
-               selector);
-}
-
-constexpr std::array<Key<Selector>, 2> kSelectorKeys{{
-    {"unit", "text", nothing, [] { return std::string("name or glob of .service units"); },
-     "Selects loaded systemd services; a name without a suffix gets .service.", read_unit},
-    {"cgroup", "text", nothing, [] { return std::string("glob over cgroup paths, beginning with '/'"); },
-     "Selects control groups that no service of ours starts, such as containers; these are observed only.",
-     read_cgroup},
-}};
-
-// ---- one service -----------------------------------------------------------------------------------------
-
-constexpr std::string_view kSelectorHint =
-    "write '- unit: vllm.service' or '- cgroup: /machine.slice/x.scope'";
-
-// `seen` is asked in the normal form, so "vllm" and "vllm.service" are the same.
-void add_selector(Reading& reading, Selector selector, Service& service) {
-  if (selector.pattern.empty()) return;
-  const auto [known, is_new] =
-      reading.seen.selectors.try_emplace({selector.kind, selector.pattern}, selector.position, service.name);
-  if (is_new) {
-    service.selectors.push_back(std::move(selector));
-    return;
-  }
-  reading.problems.add(
-      {selector.position.line, selector.position.column},
-      fmt::format("repeated selector '{}: {}'", kSelectorKindNames.name(selector.kind), selector.pattern),
-      fmt::format("first in service '{}' at {}", known->second.service,
-                  render_position(known->second.position)));
-}
-
-void read_selector(Reading& reading, const YamlNode& item, Place list_place, Service& service) {
-  switch (item.kind) {
-    case YamlNode::Kind::alias:
-      return;
-    case YamlNode::Kind::null:
-      return reading.problems.add(list_place, "empty selector", std::string(kSelectorHint));
-    case YamlNode::Kind::scalar:
-      return reading.problems.add(
-          item.place, "a selector must be a map, not a text",
-          "write " +
-              quoted(fmt::format("- {}: {}", item.text.starts_with('/') ? "cgroup" : "unit", item.text)));
-    case YamlNode::Kind::list:
-      return reading.problems.add(item.place, "a selector must be a map, not a list",
-                                  std::string(kSelectorHint));
-    case YamlNode::Kind::map:
-      break;
-  }
-  if (item.entries.empty())
-    return reading.problems.add(item.place, "empty selector", std::string(kSelectorHint));
-  Selector selector;
-  read_map<Selector>(reading, item, kSelectorKeys, selector);
-  if (item.entries.size() > 1) {
-    return reading.problems.add(item.place, "a selector holds one key", "begin each with '- '");
-  }
-  add_selector(reading, std::move(selector), service);
-}
-
-void read_select(Reading& reading, const Entry& entry, Service& service) {
-  if (!has_kind(reading, entry, YamlNode::Kind::list, kSelectorHint)) return;
-  if (entry.value.items.empty()) {
-    return reading.problems.add(entry.value.place, "'select' is empty", std::string(kSelectorHint));
-  }
-  for (const auto& item : entry.value.items) read_selector(reading, item, entry.key.place, service);
-}
-
-std::string wanted_words() {
-  return fmt::format("{}", fmt::join(kWantedNames.names, ", "));
-}
-
-void read_allocator(Reading& reading, const Entry& entry, Service& service) {
-  if (!has_kind(reading, entry, YamlNode::Kind::scalar, "one of: " + wanted_words(), "a word")) return;
-  const auto& text = entry.value.text;
-  if (const auto wanted = kWantedNames.parse(text)) {
-    service.allocator = *wanted;
-    return;
-  }
-  std::string hint = "one of: " + wanted_words();
-  if (looks_like_boolean(text) || text == "none") {
-    hint = "'any' asks for nothing";
-  } else if (const auto nearest = base::nearest_word(text, kWantedNames.names)) {
-    hint = fmt::format("did you mean '{}'?", *nearest);
-  }
-  reading.problems.add(entry.value.place, fmt::format("unknown allocator {}", quoted(text)), std::move(hint));
-}
-
-constexpr std::array<Key<Service>, 2> kServiceKeys{{
-    {"select", "list", nothing, [] { return std::string("at least one selector"); },
-     "Which units or control groups belong to the service.", read_select},
-    {"allocator", "word", [] { return std::string(kWantedNames.name(Service{}.allocator)); }, wanted_words,
-     "What malloc of its processes should be; any asks for nothing.", read_allocator},
-}};
-
-// ---- all services ----------------------------------------------------------------------------------------
-
-bool is_service_name(std::string_view name) {
-  const auto starts = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const auto continues = [&](char c) { return starts(c) || c == '_' || c == '-'; };
-  return !name.empty() && name.size() <= kLongestServiceName && starts(name[0]) &&
-         std::ranges::all_of(name, continues);
-}
-
-std::string service_name_range() {
-  return fmt::format("a name of a-z, 0-9, '-' and '_', at most {} long", kLongestServiceName);
-}
-
-bool check_service_name(Reading& reading, const YamlNode& key) {
-  if (key.plain && (looks_like_number(key.text) || looks_like_boolean(key.text))) {
-    const auto* kind = looks_like_number(key.text) ? "number" : "boolean";
-    reading.problems.add(key.place,
-                         fmt::format("a service name must be a text, not the {} {}", kind, quoted(key.text)),
-                         "choose a name that begins with a letter");
-    return false;
-  }
-  if (is_service_name(key.text)) return true;
-  reading.problems.add(key.place, fmt::format("bad service name {}", quoted(key.text)),
-                       "write " + service_name_range());
-  return false;
-}
-
-bool is_new_service(Reading& reading, const YamlNode& key) {
-  const auto [known, is_new] = reading.seen.services.emplace(key.text, reading.problems.position(key.place));
-  if (is_new) return true;
-  reading.problems.add(key.place, fmt::format("service {} is defined twice", quoted(key.text)),
-                       fmt::format("first at {}", render_position(known->second)));
-  return false;
-}
-
-constexpr std::string_view kServiceHint = "write 'select:' with at least one selector below it";
-
-void read_service(Reading& reading, const Entry& entry, Settings& settings) {
-  const auto& value = entry.value;
-  Service service;
-  service.name = entry.key.text;
-  service.position = reading.problems.position(entry.key.place);
-  const bool empty =
-      value.kind == YamlNode::Kind::null || (value.kind == YamlNode::Kind::map && value.entries.empty());
-  if (empty) {
-    return reading.problems.add(entry.key.place, fmt::format("service {} is empty", quoted(service.name)),
-                                std::string(kServiceHint));
-  }
-  if (!has_kind(reading, entry, YamlNode::Kind::map, kServiceHint)) return;
-  read_map<Service>(reading, value, kServiceKeys, service);
-  const auto is_select = [](const Entry& e) { return e.key.text == "select"; };
-  if (std::ranges::none_of(value.entries, is_select)) {
-    reading.problems.add(entry.key.place, fmt::format("service {} has no 'select'", quoted(service.name)),
-                         std::string(kServiceHint));
-  }
-  settings.services.push_back(std::move(service));
-}
-
-void read_services(Reading& reading, const Entry& entry, Settings& settings) {
-  if (entry.value.kind == YamlNode::Kind::null) return;
-  if (!has_kind(reading, entry, YamlNode::Kind::map, "write the name of a service, and its 'select:' below"))
-    return;
-  std::set<std::string_view> in_this_map;
-  for (const auto& service : entry.value.entries) {
-    if (!is_usable_key(service.key)) continue;
-    if (!in_this_map.insert(service.key.text).second) continue;  // a repeated key, reported as such
-    const bool good = check_service_name(reading, service.key) && is_new_service(reading, service.key);
-    Settings aside;
-    read_service(reading, service, good ? settings : aside);
-  }
-}
-
 // ---- the file --------------------------------------------------------------------------------------------
 
 constexpr Limits<milliseconds> kInterval{1s, 10min};
 constexpr Limits<milliseconds> kRecheckInterval{10s, 24h};
 constexpr Limits<milliseconds> kReadDeadline{10ms, 1min};
 constexpr Limits<std::uint32_t> kProcesses{1, 65536};
+constexpr Limits<std::uint32_t> kRestarts{1, 64};
 
 template <auto Member, const Limits<milliseconds>& kLimits>
 constexpr Key<Observe> duration_key(std::string_view name, std::string_view meaning) {
@@ -279,9 +65,32 @@ void read_version(Reading& reading, const Entry& entry, Settings& settings) {
                        fmt::format("this allocd reads version {}", kVersion));
 }
 
-constexpr std::array<Key<Settings>, 3> kFileKeys{{
+void read_mode(Reading& reading, const Entry& entry, Settings& settings) {
+  const auto mode = read_word(reading, entry, kModeNames, kModeHint);
+  if (mode) settings.mode = *mode;
+}
+
+void read_persist(Reading& reading, const Entry& entry, Settings& settings) {
+  const auto persist = read_word(reading, entry, kPersistNames, kPersistHint);
+  if (persist) settings.persist = *persist;
+}
+
+constexpr std::array<Key<Settings>, 6> kFileKeys{{
     {"version", "whole number", [] { return fmt::format("{}", kVersion); },
      [] { return fmt::format("{}", kVersion); }, "The form of this file.", read_version},
+    {"mode", "word", [] { return std::string(kModeNames.name(Settings{}.mode)); },
+     [] { return words_of(kModeNames); },
+     "Whether services are only observed, or policy is also enforced by drop-ins; a service may say "
+     "otherwise.",
+     read_mode},
+    {"persist", "word", [] { return std::string(kPersistNames.name(Settings{}.persist)); },
+     [] { return words_of(kPersistNames); },
+     "Whether drop-ins stay for good (system) or are gone after the next boot (runtime).", read_persist},
+    {"max_concurrent_restarts", "whole number",
+     [] { return fmt::format("{}", Settings{}.max_concurrent_restarts); },
+     [] { return fmt::format("{} to {}", kRestarts.min, kRestarts.max); },
+     "How many services may be restarted, and be watched after it, at the same time.",
+     read_number<&Settings::max_concurrent_restarts, kRestarts, Settings>},
     {"observe", "map", nothing, nothing, "How processes are observed.", read_observe},
     {"services", "map", nothing, nothing,
      "The services to observe, by name; without any, every unit that runs a known inference engine is "
@@ -300,12 +109,13 @@ void append_docs(std::vector<KeyDoc>& docs, const std::string& prefix, std::span
 std::vector<KeyDoc> make_docs() {
   std::vector<KeyDoc> docs;
   const std::span<const Key<Settings>> file_keys(kFileKeys);
-  append_docs<Settings>(docs, "", file_keys.first(2));
+  append_docs<Settings>(docs, "", file_keys.first(kFileKeys.size() - 1));
   append_docs<Observe>(docs, "observe.", kObserveKeys);
-  append_docs<Settings>(docs, "", file_keys.subspan(2));
+  append_docs<Settings>(docs, "", file_keys.last(1));
   docs.push_back({"services.NAME", "map", "", service_name_range(), "One service."});
-  append_docs<Service>(docs, "services.NAME.", kServiceKeys);
-  append_docs<Selector>(docs, "services.NAME.select[].", kSelectorKeys);
+  append_docs<Service>(docs, "services.NAME.", service_keys());
+  append_docs<Selector>(docs, "services.NAME.select[].", selector_keys());
+  append_docs<GlibcTunables>(docs, "services.NAME.glibc.", glibc_keys());
   return docs;
 }
 

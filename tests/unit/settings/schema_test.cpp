@@ -33,9 +33,27 @@ TEST_CASE("every key is documented once, in one sentence") {
     CHECK(key.meaning.ends_with('.'));
     CHECK(std::ranges::count(key.meaning, '\n') == 0);
   }
-  for (const auto* path :
-       {"version", "observe.interval", "observe.max_processes_per_unit", "services.NAME.select",
-        "services.NAME.select[].cgroup", "services.NAME.allocator"}) {
+  for (const auto* path : {"version",
+                           "mode",
+                           "persist",
+                           "max_concurrent_restarts",
+                           "observe.interval",
+                           "observe.max_processes_per_unit",
+                           "services.NAME.select",
+                           "services.NAME.select[].cgroup",
+                           "services.NAME.allocator",
+                           "services.NAME.mode",
+                           "services.NAME.library",
+                           "services.NAME.malloc_conf",
+                           "services.NAME.extra_preload",
+                           "services.NAME.glibc",
+                           "services.NAME.glibc.mmap_threshold",
+                           "services.NAME.precedence",
+                           "services.NAME.restart",
+                           "services.NAME.window",
+                           "services.NAME.settle",
+                           "services.NAME.health",
+                           "services.NAME.persist"}) {
     INFO(path);
     CHECK(paths.contains(path));
   }
@@ -50,20 +68,35 @@ TEST_CASE("documented defaults and ranges are those that are read") {
   CHECK(find("observe.recheck_interval").range == "10s to 1d");
   CHECK(find("observe.max_processes_per_unit").default_value == "4096");
   CHECK(find("services.NAME.allocator").range == "any, glibc, jemalloc, tcmalloc, mimalloc");
+  CHECK(find("mode").default_value == "observe");
+  CHECK(find("max_concurrent_restarts").range == "1 to 64");
+  CHECK(find("services.NAME.restart").default_value == "never");
+  CHECK(find("services.NAME.settle").default_value == "10m");
+  CHECK(find("services.NAME.glibc.mmap_threshold").range == "0 to 32M");
   CHECK(allocd::test::good(defaults_as_yaml()).observe == allocd::settings::Observe{});
 }
 
 TEST_CASE("the ends of every documented range are accepted") {
+  // What stands around the key, so that it is alone to blame.
+  const auto around = [](const KeyDoc& key, const std::string& value) {
+    const auto name = key.path.substr(key.path.rfind('.') + 1);
+    const auto pair = name + ": " + value;
+    if (key.path.starts_with("observe.")) return "observe: {" + pair + "}";
+    if (!key.path.starts_with("services.")) return pair;
+    const bool glibc = key.path.starts_with("services.NAME.glibc.");
+    return "services: {a: {select: [unit: a], allocator: glibc, " + (glibc ? "glibc: {" + pair + "}" : pair) +
+           "}}";
+  };
   int ranges = 0;
   for (const auto& key : documented_keys()) {
     const auto to = key.range.find(" to ");
-    if (!key.path.starts_with("observe.") || to == std::string::npos) continue;
+    if (to == std::string::npos) continue;
     ++ranges;
-    const auto line = "observe: {" + key.path.substr(8) + ": ";
-    CHECK(allocd::test::report(line + key.range.substr(0, to) + "}").empty());
-    CHECK(allocd::test::report(line + key.range.substr(to + 4) + "}").empty());
+    INFO(key.path);
+    CHECK(allocd::test::report(around(key, key.range.substr(0, to))) == std::string());
+    CHECK(allocd::test::report(around(key, key.range.substr(to + 4))) == std::string());
   }
-  CHECK(ranges == 4);
+  CHECK(ranges == 9);
 }
 
 TEST_CASE("what other YAML readers take for numbers and booleans") {

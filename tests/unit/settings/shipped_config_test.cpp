@@ -42,6 +42,7 @@ std::string uncomment(std::string_view text) {
 TEST_CASE("the shipped file sets nothing") {
   const auto settings = allocd::test::good(read_text(kConfig / "allocd.yaml"));
   CHECK(settings.observe == Observe{});
+  CHECK(settings.mode == Mode::observe);
   CHECK(settings.services.empty());
 }
 
@@ -49,9 +50,15 @@ TEST_CASE("the shipped file, uncommented, shows the defaults and an example serv
   const auto text = uncomment(read_text(kConfig / "allocd.yaml"));
   const auto settings = allocd::test::good(text);
   CHECK(settings.observe == Observe{});
-  REQUIRE(settings.services.size() == 1);
+  CHECK(settings.mode == Settings{}.mode);
+  CHECK(settings.persist == Settings{}.persist);
+  CHECK(settings.max_concurrent_restarts == Settings{}.max_concurrent_restarts);
+  REQUIRE(settings.services.size() == 2);
   CHECK(settings.services[0].selectors.size() == 2);
   CHECK(settings.services[0].allocator == Wanted::jemalloc);
+  CHECK(settings.services[0].settle == Service{}.settle);
+  CHECK(settings.services[0].windows.size() == 2);
+  CHECK(settings.services[1].glibc.arena_max == 4U);
 }
 
 TEST_CASE("the shipped file names every key, with its range") {
@@ -62,7 +69,8 @@ TEST_CASE("the shipped file names every key, with its range") {
     if (name == "NAME") continue;
     INFO(key.path);
     CHECK(settings.find(name + ":") != std::string::npos);
-    if (key.path.starts_with("observe.")) CHECK(text.find(key.range) != std::string::npos);
+    const bool is_range = key.type != "word" && key.range.find(" to ") != std::string::npos;
+    if (is_range) CHECK(text.find(" " + key.range + ".\n") != std::string::npos);
   }
 }
 
@@ -76,7 +84,10 @@ TEST_CASE("the shipped examples are good, each alone and all together") {
   }
   std::set<std::string> names;
   for (const auto& source : sources) names.insert(source.name);
-  CHECK(names ==
-        std::set<std::string>{"containers.yaml.example", "sglang.yaml.example", "vllm.yaml.example"});
+  CHECK(names == std::set<std::string>{"containers.yaml.example", "enforce.yaml.example",
+                                       "sglang.yaml.example", "vllm.yaml.example"});
+  CHECK(allocd::test::report(sources).empty());
+  // And when everything is to be enforced: containers are then still observed.
+  sources.push_back({"zz.yaml", "mode: enforce\n"});
   CHECK(allocd::test::report(sources).empty());
 }
