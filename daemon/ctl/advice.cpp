@@ -32,21 +32,21 @@ constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
      "Nothing, if that is meant. Else `systemctl status {unit}` and `journalctl -u {unit}` say why it is "
      "down."},
     {Reason::not_configured, "Nothing on disk makes systemd preload the wanted library for this unit.",
-     "Put a drop-in beside the unit (`systemctl edit {unit}`) whose [Service] section has "
-     "Environment=LD_PRELOAD= with the library's full path, then restart the unit when it may be "
-     "interrupted."},
+     "`allocctl plan {unit}` shows what would be written, `sudo allocctl apply {unit}` writes it. Then "
+     "`systemctl restart {unit}` when it may be interrupted."},
     {Reason::not_loaded, "The setting is on disk, but systemd still works with what it read before.",
-     "`systemctl daemon-reload`, then restart the unit when it may be interrupted."},
+     "`sudo allocctl apply {unit}` has systemd read it, and so does `systemctl daemon-reload`. Then "
+     "`systemctl restart {unit}` when it may be interrupted."},
     {Reason::overridden, "Another setting, later in systemd's order, takes the preload away again.",
-     "`systemctl cat {unit}` shows all of them in order; look for LD_PRELOAD, EnvironmentFile=, "
-     "UnsetEnvironment= "
-     "and a wrapper in ExecStart=. Remove or correct the one that wins."},
+     "The environment above names each setting with its file and line, and the one that wins. `allocctl plan "
+     "{unit}` says whether a drop-in can beat it: then `sudo allocctl apply {unit}`, else remove or correct "
+     "it. Then `systemctl restart {unit}`."},
     {Reason::started_before, "The processes are older than the setting: they run with what was set before.",
-     "Restart the unit when it may be interrupted: `systemctl restart {unit}`."},
+     "`systemctl restart {unit}` when it may be interrupted."},
     {Reason::other_allocator, "The process uses another allocator, and the wanted one is not mapped at all.",
-     "Find what brings the other library: an LD_PRELOAD set by a wrapper or an environment file, or a "
-     "library "
-     "linked into the program. `allocctl show {unit}` names the file it comes from."},
+     "Find what brings the other library: an LD_PRELOAD set by a wrapper, or a library linked into the "
+     "program. `allocctl show {unit}` names the file it comes from, `allocctl plan {unit}` what allocd could "
+     "write against it."},
     {Reason::mapped_not_active,
      "The wanted library is in memory and idle: malloc resolves to another one first.",
      "Something puts another allocator in front, most often a program that prepends its own library to "
@@ -60,8 +60,8 @@ constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
      "`systemctl cat {unit}` and the service's first lines in `journalctl -u {unit}`."},
     {Reason::unreachable,
      "The processes run where no [Service] setting of a unit here reaches them, in a container.",
-     "Set the preload inside the container: in its image, or with the container's own environment option. "
-     "allocd goes on observing it."},
+     "`allocctl plan {unit}` says what fits the form it is started in: a quadlet can be written to, else set "
+     "the preload in the image or with the container's own environment option. allocd goes on observing it."},
     {Reason::static_program, "The program has no dynamic linker, so no library can be preloaded into it.",
      "Use a dynamically linked build, or one that is linked with the wanted allocator; or exempt the service "
      "in the policy."},
@@ -76,6 +76,24 @@ constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
      "allocd` the failure."},
     {Reason::bus_unavailable, "allocd does not reach systemd over D-Bus, so systemd's view is missing.",
      "`systemctl status dbus` and `journalctl -u allocd`; allocd connects again by itself."},
+    {Reason::overridden_by_wrapper,
+     "systemd passes the preload, and a script between it and the process has set LD_PRELOAD anew.",
+     "Look for LD_PRELOAD in the script that ExecStart= starts (`systemctl cat {unit}`) and in what it "
+     "calls: have it put its own libraries behind the value it is given, or drop the line. Then restart the "
+     "unit."},
+    {Reason::overridden_by_runtime,
+     "The wanted library is in memory and idle: the program itself has put another allocator before it.",
+     "vLLM's CPU backend does so for its workers with libtcmalloc. Have the program leave it out, take the "
+     "library it finds away, or ask for that allocator in the policy; then restart the unit. `allocctl show "
+     "{unit}` names both files."},
+    {Reason::tampered, "allocd's drop-in was edited by hand and does not do its work any more.",
+     "allocd leaves an edited file alone. `allocctl plan {unit}` shows the difference; `allocctl apply "
+     "--force {unit}` takes the file back, or move the edit to a drop-in of your own."},
+    {Reason::fuse, "The unit did not live under allocd's drop-in, so the drop-in was taken back.",
+     "`journalctl -u allocd-enforcer` has the unit's last lines. Mend the cause, or change the policy or the "
+     "library; then `allocctl apply --retry {unit}`."},
+    {Reason::reverted_by_hand, "An operator took allocd's drop-in back, and enforcement keeps away.",
+     "Nothing, if that is meant. Else `allocctl apply {unit}`."},
 }};
 
 constexpr bool in_order() {

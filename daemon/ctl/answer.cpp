@@ -3,9 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "ctl/advice.hpp"
+#include "ctl/enforce/change_command.hpp"
+#include "ctl/enforce/local_environment.hpp"
+#include "ctl/enforce/reload_command.hpp"
+#include "ctl/enforce/verify_view.hpp"
 #include "ctl/find_unit.hpp"
 #include "ctl/json_views.hpp"
 #include "ctl/summary.hpp"
@@ -37,6 +43,27 @@ Answer about_unit(const Snapshot& snapshot, const CommandLine& line, const Rende
   return {kDone, json ? render_show_json(snapshot, **unit) : render_show(**unit, options), ""};
 }
 
+std::expected<UnitList, std::string> select_units(const Snapshot& snapshot, const CommandLine& line) {
+  if (line.units.empty()) return units_with_policy(snapshot);
+  UnitList units;
+  for (const auto& word : line.units) {
+    const auto unit = find_unit(snapshot, word);
+    if (!unit) return std::unexpected(unit.error());
+    units.push_back(*unit);
+  }
+  return units;
+}
+
+Answer verify(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
+  const auto units = select_units(snapshot, line);
+  if (!units) return {kFailure, "", said(units.error(), options)};
+  // What was so a while ago proves nothing.
+  const int code = is_stale(snapshot, options.now) ? kUnreachable : are_settled(*units) ? kDone : kDiffers;
+  return {code,
+          line.output == Output::json ? render_verify_json(snapshot, *units) : render_verify(*units, options),
+          ""};
+}
+
 Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
   const bool json = line.output == Output::json;
   switch (line.command) {
@@ -49,10 +76,26 @@ Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
     case Command::show:
     case Command::explain:
       return about_unit(snapshot, line, options);
+    case Command::verify:
+      return verify(snapshot, line, options);
+    case Command::plan:
+    case Command::apply:
+    case Command::revert:
     case Command::check_config:
-      break;  // needs no snapshot
+    case Command::reload:
+      break;  // need no snapshot
   }
   return {kFailure, "", "allocctl: no such view\n"};
+}
+
+// Where allocd was refused a file, this caller may know more.
+void complete_environment(Snapshot& snapshot, const CommandLine& line) {
+  const auto found = find_unit(snapshot, line.unit);
+  if (!found || (*found)->environment.doubts.empty()) return;
+  auto local = read_local_environment(**found, line.places.bus_address);
+  if (!local) return;
+  const auto unit = std::ranges::find(snapshot.units, (*found)->name, &Unit::name);
+  unit->environment = std::move(*local);
 }
 
 int exit_code_of(const base::Fault& fault) {
@@ -90,15 +133,20 @@ Answer answer_without_snapshot(const base::Fault& fault) {
   return answer;
 }
 
-Answer run(const CommandLine& line, const RenderOptions& options) {
+Answer run(const CommandLine& line, const RenderOptions& options, Dialogue& dialogue) {
   if (line.command == Command::check_config) return check_config(line);
+  if (line.command == Command::reload) return run_reload(line);
+  if (line.command == Command::plan) return run_plan(line, options);
+  if (line.command == Command::apply || line.command == Command::revert)
+    return run_change(line, options, dialogue);
   const bool with_processes =
       line.command == Command::show || line.command == Command::explain ||
       line.command == Command::status;  // a cgroup's age is that of its oldest process
-  const auto snapshot =
+  auto snapshot =
       snapshot::fetch({.socket_path = line.socket, .deadline = line.timeout},
                       with_processes ? snapshot::Detail::everything : snapshot::Detail::without_processes);
   if (!snapshot) return answer_without_snapshot(snapshot.error());
+  if (line.command == Command::explain) complete_environment(*snapshot, line);
   return answer_from(*snapshot, line, options);
 }
 

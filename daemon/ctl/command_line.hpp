@@ -6,7 +6,12 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "enforcer/mailbox.hpp"
+#include "enforcer/manifest.hpp"
+#include "preflight/canary.hpp"
+#include "settings/load.hpp"
 #include "snapshot/client.hpp"
 
 namespace allocd::ctl {
@@ -22,14 +27,44 @@ enum ExitCode : int {
   kBadConfiguration = 78  // EX_CONFIG, sysexits.h
 };
 
-enum class Command { status, list, show, explain, metrics, check_config };
+enum class Command {
+  status,
+  list,
+  show,
+  explain,
+  verify,
+  plan,
+  apply,
+  revert,
+  metrics,
+  check_config,
+  reload
+};
 enum class Output { table, json };
 enum class ColorMode { automatic, always, never };
+
+// Where what the enforcer works with lies; for tests and for a plan from another configuration.
+struct Places {
+  std::string config_file = settings::kDefaultFile;
+  std::string config_directory = settings::kDefaultDirectory;
+  std::string state_directory = enforcer::kStateDirectory;
+  std::string run_directory = enforcer::kRunDirectory;
+  std::string bus_address;  // "" is the system bus
+  std::string canary{preflight::kCanaryPath};
+};
 
 struct CommandLine {
   Command command = Command::status;
   std::string unit;                 // show, explain
+  std::vector<std::string> units;   // verify, plan, apply, revert; empty: all
   std::optional<std::string> file;  // check-config
+  bool all = false;                 // revert
+  bool dry_run = false;             // apply
+  bool yes = false;                 // apply, revert: do not ask
+  bool retry = false;               // plan, apply: also what the fuse took back
+  bool force = false;               // plan, apply, revert: also what was edited by hand
+  bool wait = false;                // apply, reload
+  Places places;
   std::string socket = snapshot::kDefaultSocket;
   std::chrono::milliseconds timeout{3000};
   Output output = Output::table;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "ctl/advice.hpp"
+#include "ctl/enforce/environment_view.hpp"
 #include "ctl/figures.hpp"
 #include "ctl/lines.hpp"
 #include "ctl/summary.hpp"
@@ -107,6 +108,7 @@ std::string render_explain(const Unit& unit, const RenderOptions& options) {
   add_prose(out, options, fmt::format("{}: {}", unit.name, verdict_text(unit.assessment)), 0,
             style_of(unit.assessment.state));
   add_chain(out, unit.assessment, options);
+  add_environment(out, unit.environment, options);
   add_advice(out, unit, options);
   add_differing(out, unit, options);
   return out;

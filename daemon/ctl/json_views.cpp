@@ -3,6 +3,7 @@
 
 #include "base/json_writer.hpp"
 #include "ctl/advice.hpp"
+#include "ctl/enforce/environment_view.hpp"
 #include "ctl/summary.hpp"
 #include "snapshot/json.hpp"
 
@@ -134,6 +135,7 @@ std::string render_explain_json(const Snapshot& snapshot, const Unit& unit) {
     out.value(policy::kLinkNames.at(broken));
   }
   write_links(out, assessment);
+  write_environment(out.key("environment"), unit.environment);
   out.member("meaning", advice.meaning).member("action", advice.action);
   write_differing(out, unit);
   return end_document(out);

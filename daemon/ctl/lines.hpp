@@ -10,9 +10,12 @@
 
 namespace allocd::ctl {
 
+// Between words: no path is broken, and one wider than the line runs over it.
+enum class Break { anywhere, between_words };
+
 // `text` wrapped, every line after `indent` blanks.
 void add_prose(std::string& out, const RenderOptions& options, std::string_view text, std::size_t indent = 0,
-               Style style = Style::plain);
+               Style style = Style::plain, Break where = Break::anywhere);
 
 // `label` in a column of `label_width`, then `text` wrapped beside it.
 struct Labelled {
@@ -22,6 +25,7 @@ struct Labelled {
   std::size_t label_width = 12;
   Style label_style = Style::faint;
   Style style = Style::plain;
+  Break where = Break::anywhere;
 };
 void add_labelled(std::string& out, const RenderOptions& options, const Labelled& line);
 

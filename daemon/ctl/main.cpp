@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   using namespace allocd::ctl;
   const auto line = parse_command_line(argc, argv);
   if (!line) return finish(line.error().code, line.error().out, line.error().err);
-  const auto answer = run(*line, read_render_options(line->color));
+  StandardDialogue dialogue;
+  const auto answer = run(*line, read_render_options(line->color), dialogue);
   return finish(answer.code, answer.out, answer.err);
 }

@@ -25,5 +25,7 @@ namespace allocd::ctl {
 
 // Lines of at most `width` columns, broken at blanks where there are any.
 [[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
+// Broken at blanks alone: a word that is wider than `width`, such as a path, stays whole to be copied.
+[[nodiscard]] std::vector<std::string> wrap_words(std::string_view text, std::size_t width);
 
 }  // namespace allocd::ctl

@@ -121,7 +121,7 @@ int DirectoryWatch::on_readable(sd_event_source* /*source*/, int /*fd*/, std::ui
 
 void DirectoryWatch::take_events() {
   std::vector<Change> changes;
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer{};
+  alignas(inotify_event) std::array<char, 16384> buffer{};
   for (;;) {
     const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
     if (size <= 0) break;

@@ -66,7 +66,7 @@ struct MetricDoc {
 
 // The budget: most series one unit can have is kSeriesPerUnit + (roles seen) * kSeriesPerRole. The usual
 // figure is for states and allocators of which a few at a time are seen.
-inline constexpr std::size_t kSeriesPerUnit = 28;
+inline constexpr std::size_t kSeriesPerUnit = 37;
 inline constexpr std::size_t kSeriesPerRole = 41;
 inline constexpr std::size_t kUsualSeriesPerRole = 30;
 

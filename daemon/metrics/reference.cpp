@@ -82,7 +82,9 @@ std::string label_values() {
 | `allocator` | {} |
 | `state` of `allocd_unit_active_state` | {} |
 | `state` of `allocd_unit_policy_state`, `allocd_unit_processes_by_state` | {} |
+| `state` of `allocd_unit_drop_in_state` | {} |
 | `reason` | {} |
+| `mode` | {} |
 | `engine` | {} |
 | `source` | {} |
 | `wanted` | {} |
@@ -90,7 +92,8 @@ std::string label_values() {
 )md",
       list_all(engine::kRoleNames), list_all(allocator::kKindNames),
       list(kActiveStates, [](auto s) { return s; }), list_all(policy::kStateNames),
-      list_all(policy::kReasonNames), list_all(engine::kEngineNames), list_all(settings::kSelectorKindNames),
+      list_all(policy::kDropInStateNames), list_all(policy::kReasonNames), list_all(settings::kModeNames),
+      list_all(engine::kEngineNames), list_all(settings::kSelectorKindNames),
       list_all(settings::kWantedNames));
 }
 

@@ -6,6 +6,7 @@ namespace allocd::metrics {
 namespace {
 
 using snapshot::Collector;
+using snapshot::Enforcer;
 using snapshot::Snapshot;
 
 constexpr Type kGauge = Type::gauge;
@@ -14,6 +15,15 @@ constexpr Type kCounter = Type::counter;
 // A moment that never came is not a moment in 1970.
 std::optional<double> moment(double seconds) {
   return seconds > 0 ? std::optional(seconds) : std::nullopt;
+}
+
+template <auto Member>
+void enforcer_number(const Snapshot& snapshot, const Sink& out) {
+  if (snapshot.enforcer.known) out.add(snapshot.enforcer.*Member);
+}
+template <auto Member>
+void last_run(const Snapshot& snapshot, const Sink& out) {
+  if (snapshot.enforcer.known && snapshot.enforcer.last_run_at > 0) out.add(snapshot.enforcer.*Member);
 }
 
 constexpr Row kExporterRows[] = {
@@ -88,6 +98,33 @@ constexpr Row kObserverRows[] = {
     {{"allocd_config_last_reload_success_timestamp_seconds", kGauge, Scope::observer, "",
       "When a configuration was last accepted", "clock of the observer"},
      [](const Snapshot& s, const Sink& out) { out.add(moment(s.config.last_success_at)); }},
+    {{"allocd_enforcer_applied_total", kCounter, Scope::observer, "",
+      "Drop-ins the enforcer has written; like all its figures without a sample while its manifest cannot be "
+      "read",
+      "manifest of the enforcer"},
+     enforcer_number<&Enforcer::applied_total>},
+    {{"allocd_enforcer_rolled_back_total", kCounter, Scope::observer, "",
+      "Drop-ins taken back because a unit did not live under them", "manifest of the enforcer"},
+     enforcer_number<&Enforcer::rolled_back_total>},
+    {{"allocd_enforcer_reverted_total", kCounter, Scope::observer, "",
+      "Drop-ins removed because nothing asks for them any more, or by hand", "manifest of the enforcer"},
+     enforcer_number<&Enforcer::reverted_total>},
+    {{"allocd_enforcer_restarts_total", kCounter, Scope::observer, "", "Units restarted by their policy",
+      "manifest of the enforcer"},
+     enforcer_number<&Enforcer::restarts_total>},
+    {{"allocd_enforcer_last_run_timestamp_seconds", kGauge, Scope::observer, "",
+      "When the enforcer last ran; this and what follows without a sample if it never did",
+      "manifest of the enforcer"},
+     last_run<&Enforcer::last_run_at>},
+    {{"allocd_enforcer_last_run_success", kGauge, Scope::observer, "",
+      "1 if its last run did all there was to do", "manifest of the enforcer"},
+     last_run<&Enforcer::last_run_success>},
+    {{"allocd_enforcer_last_run_changes", kGauge, Scope::observer, "",
+      "Drop-ins its last run wrote or removed", "manifest of the enforcer"},
+     last_run<&Enforcer::last_run_changes>},
+    {{"allocd_enforcer_last_run_blocked", kGauge, Scope::observer, "",
+      "Policies its last run could not apply", "manifest of the enforcer"},
+     last_run<&Enforcer::last_run_blocked>},
     {{"allocd_node_mappings_limit", kGauge, Scope::observer, "", "Most mappings a process may have",
       "sysctl vm.max_map_count"},
      [](const Snapshot& s, const Sink& out) {

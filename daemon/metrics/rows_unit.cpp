@@ -80,6 +80,30 @@ void unit_info(const Unit& unit, const Sink& out) {
               {"wanted", settings::kWantedNames.name(unit.wanted)}});
 }
 
+// Whether there is anything to say of a drop-in: something is asked for, or one lies there all the same.
+bool is_drop_in_of_interest(const Unit& unit) {
+  return unit.source == settings::SelectorKind::unit &&
+         (unit.wanted != settings::Wanted::any || unit.drop_in.state != policy::DropInState::absent);
+}
+
+void drop_in_intact(const Unit& unit, const Sink& out) {
+  const bool is_unknown = unit.drop_in.state == policy::DropInState::unreadable;
+  if (is_drop_in_of_interest(unit) && !is_unknown) out.add(unit.drop_in.state == policy::DropInState::intact);
+}
+
+void drop_in_states(const Unit& unit, const Sink& out) {
+  if (!is_drop_in_of_interest(unit)) return;
+  for (const auto state : policy::kDropInStateNames.values()) {
+    out.add(state == unit.drop_in.state ? 1 : 0, {{"state", policy::kDropInStateNames.name(state)}});
+  }
+}
+
+void modes(const Unit& unit, const Sink& out) {
+  for (const auto mode : settings::kModeNames.values()) {
+    out.add(mode == unit.mode ? 1 : 0, {{"mode", settings::kModeNames.name(mode)}});
+  }
+}
+
 constexpr Row kUnitRows[] = {
     {{"allocd_unit_up", kGauge, Scope::unit, "unit",
       "1 if the unit has processes and they could be listed; a configured unit that is down or absent has 0",
@@ -103,6 +127,27 @@ constexpr Row kUnitRows[] = {
      [](const Unit& u, const Sink& out) {
        out.add(1, {{"reason", policy::kReasonNames.name(u.assessment.reason)}});
      }},
+    {{"allocd_unit_pending_restart_seconds", kGauge, Scope::unit, "unit",
+      "For how long a restart has been due for the policy to be taken up; 0 while none is; no sample while "
+      "the "
+      "state is not known",
+      "times of the unit's files and of its processes"},
+     [](const Unit& u, const Sink& out) {
+       if (u.assessment.state != policy::State::unknown) out.add(u.pending_restart_seconds);
+     }},
+    {{"allocd_unit_enforcement_mode", kGauge, Scope::unit, "unit,mode",
+      "1 for what is done about the policy of the unit, 0 for the other", "mode in the configuration"},
+     modes},
+    {{"allocd_unit_drop_in_intact", kGauge, Scope::unit, "unit",
+      "1 if allocd's drop-in of the unit is on disk as it was written, 0 if it is absent, edited or "
+      "another's; "
+      "no sample where nothing is asked for or it cannot be read",
+      "zz-allocd.conf of the unit"},
+     drop_in_intact},
+    {{"allocd_unit_drop_in_state", kGauge, Scope::unit, "unit,state",
+      "1 for the state of allocd's drop-in on disk, 0 for the others; no sample where nothing is asked for",
+      "zz-allocd.conf of the unit"},
+     drop_in_states},
     {{"allocd_unit_restarts_total", kCounter, Scope::unit, "unit",
       "Automatic restarts by systemd; no sample while systemd cannot be asked", "NRestarts of systemd"},
      [](const Unit& u, const Sink& out) {

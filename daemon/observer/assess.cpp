@@ -2,9 +2,10 @@
 #include "observer/assess.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 #include <vector>
 
-#include "host/drop_in.hpp"
 #include "kernel/system.hpp"
 
 namespace allocd::observer {
@@ -43,8 +44,7 @@ policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted
 
 }  // namespace
 
-policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files, const snapshot::Unit& unit,
-                                      const host::UnitFacts* facts, double units_loaded_at,
+policy::UnitSetting make_unit_setting(const snapshot::Unit& unit, const host::UnitFacts* facts,
                                       const Gaps& gaps) {
   policy::UnitSetting setting;
   setting.source = unit.source;
@@ -61,30 +61,50 @@ policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& file
   setting.unset_environment = facts->unset_environment;
   setting.exec_start = facts->exec_start;
   setting.root_directory = facts->root_directory;
-  if (unit.wanted == settings::Wanted::any) return setting;
-  setting.loaded_at = files.loaded_at(*facts, units_loaded_at);
-  for (const auto& path : host::drop_in_paths_of(facts->name)) {
-    if (!setting.drop_in_path.empty() && setting.drop_in_present) break;
-    setting.drop_in_path = path;
-    setting.drop_in_loaded = std::ranges::count(facts->drop_in_paths, path) > 0;
-    setting.drop_in_present = setting.drop_in_loaded || root.exists(path);
-  }
   return setting;
 }
 
-void assess(snapshot::Unit& unit, const policy::UnitSetting& setting, const Gaps& gaps) {
-  const policy::SettingView view = policy::decide_setting(unit.wanted, setting);
+void add_files(const UnitFilesView& files, policy::UnitSetting& setting, snapshot::Unit& unit) {
+  unit.environment = files.environment;
+  unit.drop_in = files.drop_in;
+  setting.files = files.preload;
+  setting.drop_in_path = files.drop_in.path;
+  setting.drop_in_present = files.drop_in.state != policy::DropInState::absent;
+  setting.drop_in_loaded = files.drop_in.loaded;
+  setting.is_tampered = files.drop_in.state == policy::DropInState::tampered;
+  setting.starts_script = files.starts_script;
+}
+
+void add_record(const enforcer::TargetRecord& record, const host::UnitFacts& facts,
+                policy::UnitSetting& setting, snapshot::Unit& unit) {
+  describe_drop_in(record, facts, unit.drop_in);
+  // Latched before its files are gone: until then they are what counts.
+  if (setting.drop_in_present) return;
+  setting.rolled_back = record.rolled_back;
+  setting.reverted_by_hand = record.rolled_back == enforcer::kRevertedByHand;
+}
+
+void assess(snapshot::Unit& unit, policy::UnitSetting setting, const Gaps& gaps) {
   const double now = kernel::realtime_now();
+  const auto wanted = policy::wanted_kind(unit.wanted);
   std::vector<policy::ProcessFacts> facts;
   facts.reserve(unit.processes.size());
-  for (auto& process : unit.processes) {
-    facts.push_back(
+  for (const auto& process : unit.processes) {
+    auto& one = facts.emplace_back(
         to_facts(process, unit.wanted, std::ranges::binary_search(gaps.pending, process.pid), now));
-    const auto [state, reason] = policy::assess_process(unit.wanted, view, facts.back());
-    process.state = state;
-    process.reason = reason;
+    const bool is_main = std::cmp_equal(process.pid, unit.main_pid);
+    one.is_main = is_main || unit.main_pid == 0;
+    setting.main_has_wanted = setting.main_has_wanted || (is_main && wanted && one.active == wanted);
+  }
+  const policy::SettingView view = policy::decide_setting(unit.wanted, setting);
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const auto [state, reason] = policy::assess_process(unit.wanted, view, facts[i]);
+    unit.processes[i].state = state;
+    unit.processes[i].reason = reason;
   }
   unit.assessment = policy::assess_unit(unit.wanted, setting, facts);
+  if (unit.assessment.state == policy::State::pending_restart)
+    unit.pending_restart_seconds = std::max(0.0, now - view.loaded_at);
 }
 
 }  // namespace allocd::observer

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "host/root.hpp"
 #include "host/unit_manager.hpp"
-#include "observer/preload_files.hpp"
+#include "observer/enforcer_view.hpp"
+#include "observer/unit_files.hpp"
 #include "policy/assess.hpp"
 #include "snapshot/model.hpp"
 
@@ -19,14 +19,17 @@ struct Gaps {
   std::vector<std::int32_t> pending;  // pids whose first evidence is still to come, in order
 };
 
-// What systemd would give the unit's processes. `facts` is null for a cgroup that no unit of ours starts.
-// Looks at the times of the unit's files and at our own drop-in. `units_loaded_at`: when systemd last read
-// its unit files, in seconds since the epoch.
-[[nodiscard]] policy::UnitSetting make_unit_setting(const host::Root& root, PreloadFiles& files,
-                                                    const snapshot::Unit& unit, const host::UnitFacts* facts,
-                                                    double units_loaded_at, const Gaps& gaps);
+// What systemd would give the unit's processes, by its own word. `facts` is null for a cgroup that no unit of
+// ours starts.
+[[nodiscard]] policy::UnitSetting make_unit_setting(const snapshot::Unit& unit, const host::UnitFacts* facts,
+                                                    const Gaps& gaps);
+// And by the unit's files; shows them in the unit.
+void add_files(const UnitFilesView& files, policy::UnitSetting& setting, snapshot::Unit& unit);
+// And by what the enforcer remembers of it.
+void add_record(const enforcer::TargetRecord& record, const host::UnitFacts& facts,
+                policy::UnitSetting& setting, snapshot::Unit& unit);
 
 // Sets state and reason of every process and of the unit, and the unit's chain.
-void assess(snapshot::Unit& unit, const policy::UnitSetting& setting, const Gaps& gaps);
+void assess(snapshot::Unit& unit, policy::UnitSetting setting, const Gaps& gaps);
 
 }  // namespace allocd::observer

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "host/message_id.hpp"
 
@@ -30,6 +32,8 @@ void ChangeLog::note(const snapshot::Snapshot& snapshot) {
                    {{"ALLOCD_UNIT", unit.name}});
     }
     note_state(unit, at->second);
+    note_transition(unit, at->second);
+    note_drop_in(unit, at->second);
     note_permission(unit, at->second);
   }
   note_vanished(snapshot);
@@ -75,6 +79,46 @@ void ChangeLog::note_state(const snapshot::Unit& unit, Seen& seen) {
         fmt::format("{}: the violation has ended, it is now {}.", unit.name, policy::kStateNames.name(now)),
         {{"ALLOCD_UNIT", unit.name}});
   }
+}
+
+// All but violations, which have messages of their own.
+void ChangeLog::note_transition(const snapshot::Unit& unit, Seen& seen) {
+  using policy::State;
+  const State now = unit.assessment.state;
+  if (now == State::unknown || now == State::inactive || now == State::exempt) return;
+  const State before = std::exchange(seen.judged, now);
+  if (now == before || now == State::violation || before == State::violation) return;
+  if (before == State::unknown && now != State::rolled_back) return;
+  const bool is_setback = now == State::rolled_back;
+  const auto state = policy::kStateNames.name(now);
+  const auto reason = policy::kReasonNames.name(unit.assessment.reason);
+  const auto former = policy::kStateNames.name(before);
+  journal_.log(is_setback ? Priority::warning : Priority::notice, id::kStateChanged,
+               now == State::compliant
+                   ? fmt::format("{}: was {}, is compliant now.", unit.name, former)
+                   : fmt::format("{}: was {}, is {} ({}) now.", unit.name, former, state, reason),
+               {{"ALLOCD_UNIT", unit.name},
+                {"ALLOCD_STATE", std::string(state)},
+                {"ALLOCD_REASON", std::string(reason)},
+                {"ALLOCD_BEFORE", std::string(former)}});
+}
+
+// What the enforcer takes away it forgets first or latches, so that only another's hand makes one missing
+// that is still remembered.
+void ChangeLog::note_drop_in(const snapshot::Unit& unit, Seen& seen) {
+  using policy::DropInState;
+  const DropInState now = unit.drop_in.state;
+  if (now == DropInState::unreadable) return;
+  const DropInState before = std::exchange(seen.drop_in, now);
+  const bool is_expected = unit.drop_in.applied_at > 0;
+  const bool was_expected = std::exchange(seen.is_expected, is_expected);
+  const bool is_deleted = now == DropInState::absent && is_expected && was_expected;
+  if (now == before || (now != DropInState::tampered && !is_deleted)) return;
+  journal_.log(Priority::warning, id::kDropInTampered,
+               now == DropInState::tampered
+                   ? fmt::format("{}: {} was edited by hand; it is left alone.", unit.name, unit.drop_in.path)
+                   : fmt::format("{}: {} was deleted.", unit.name, unit.drop_in.path),
+               {{"ALLOCD_UNIT", unit.name}, {"ALLOCD_PATH", unit.drop_in.path}});
 }
 
 void ChangeLog::note_permission(const snapshot::Unit& unit, Seen& seen) {

@@ -20,10 +20,16 @@ class ChangeLog {
  private:
   struct Seen {
     policy::State state = policy::State::unknown;
+    // Against the policy, while there are processes to judge: neither a stop nor a lack of news is a change.
+    policy::State judged = policy::State::unknown;
+    policy::DropInState drop_in = policy::DropInState::absent;
+    bool is_expected = false;  // the enforcer remembered writing it
     bool permission_lost = false;
   };
   void note_bus(const snapshot::BusSummary& bus);
   void note_state(const snapshot::Unit& unit, Seen& seen);
+  void note_transition(const snapshot::Unit& unit, Seen& seen);
+  void note_drop_in(const snapshot::Unit& unit, Seen& seen);
   void note_permission(const snapshot::Unit& unit, Seen& seen);
   void note_vanished(const snapshot::Snapshot& snapshot);
 

@@ -15,8 +15,8 @@
 #include "host/message_id.hpp"
 #include "kernel/system.hpp"
 #include "observer/read_process.hpp"
-#include "observer/selection.hpp"
 #include "observer/status_line.hpp"
+#include "policy/selection.hpp"
 #include "settings/load.hpp"
 
 namespace allocd::observer {
@@ -63,7 +63,7 @@ Observer::Observer(Options options, settings::Settings settings, host::Root root
       started_at_(kernel::realtime_now()) {
   config_.last_success_at = started_at_;
   config_.files = settings_.files;
-  config_.built_in_discovery = uses_built_in_discovery(settings_);
+  config_.built_in_discovery = policy::uses_built_in_discovery(settings_);
 }
 
 base::Result<int> Observer::run() {
@@ -75,12 +75,18 @@ base::Result<int> Observer::run() {
       host::make_unit_manager(loop, {.address = options_.bus_address}, [this] { on_units_changed(); });
   if (!units) return std::unexpected(units.error());
   units_ = std::move(*units);
-  units_->select(select_units(settings_));
+  units_->select(policy::select_units(settings_));
   if (auto added = add_sources(); !added) return std::unexpected(added.error());
+  if (!options_.once) {
+    enforcement_ = std::make_unique<Enforcement>(
+        loop, root_, journal_, Enforcement::Options{options_.look_now_path, sampler_.manifest_directory()},
+        [this] { on_files_changed(); });
+  }
   const int code = sd_event_loop(loop);
   // The bus must go before the loop does.
   server_.reset();
   summary_server_.reset();
+  enforcement_.reset();
   units_.reset();
   if (code < 0) return base::fault_from_errno("run", "the event loop", -code);
   return code;
@@ -180,6 +186,19 @@ void Observer::on_units_changed() {
   if (sample_timer_) sample_soon();
 }
 
+void Observer::on_files_changed() {
+  sampler_.distrust_files();
+  sample_soon();
+}
+
+// Also before the first complete sample: what is watched early is not missed.
+void Observer::follow_enforcement() {
+  if (!enforcement_) return;
+  enforcement_->watch(sampler_.drop_in_directories());
+  if (ready_) enforcement_->consider(*board_.latest(), settings_);
+  sampler_.note_enforcement_problem(enforcement_->problem());
+}
+
 void Observer::arm_sample(Clock::time_point at) {
   next_sample_ = at;
   sd_event_source_set_time(sample_timer_.get(), to_usec(at));
@@ -224,6 +243,7 @@ void Observer::take_sample(double lateness) {
   sd_notify(0, fmt::format("STATUS={}", render_status_line(snapshot)).c_str());
   board_.publish(std::move(snapshot));
   if (!ready_) become_ready();
+  follow_enforcement();
 }
 
 bool Observer::is_first_complete(Clock::time_point now) {
@@ -286,10 +306,10 @@ void Observer::reload() {
     settings_ = std::move(*loaded);
     config_ = {.last_reload_successful = true,
                .last_success_at = kernel::realtime_now(),
-               .built_in_discovery = uses_built_in_discovery(settings_),
+               .built_in_discovery = policy::uses_built_in_discovery(settings_),
                .files = settings_.files};
     pool_.set_deadline(settings_.observe.read_deadline);
-    units_->select(select_units(settings_));
+    units_->select(policy::select_units(settings_));
     journal_.log(Priority::notice, id::kConfigLoaded, "The configuration was read again.",
                  {{"ALLOCD_CONFIG", fmt::format("{}", fmt::join(settings_.files, " "))}});
   } else {

@@ -4,6 +4,7 @@
 //   sample timer   takes a sample and publishes it; re-arms itself first
 //   evidence       what the reader threads have found, and a timer for what is due or late
 //   bus            systemd's view has changed: the next sample comes early
+//   drop-ins       files of allocd's, or the enforcer's manifest, have changed: likewise
 //   SIGHUP         the settings are read again; a bad file keeps the old ones
 //   SIGTERM/INT    a clean end
 //   watchdog       fed only while samples are being finished
@@ -21,6 +22,7 @@
 #include "host/root.hpp"
 #include "host/unit_manager.hpp"
 #include "observer/change_log.hpp"
+#include "observer/enforcement.hpp"
 #include "observer/event_source.hpp"
 #include "observer/evidence_pool.hpp"
 #include "observer/options.hpp"
@@ -49,6 +51,8 @@ class Observer {
   static int on_reload(sd_event_source* source, const signalfd_siginfo* info, void* self);
   static int on_stop(sd_event_source* source, const signalfd_siginfo* info, void* self);
   void on_units_changed();
+  void on_files_changed();
+  void follow_enforcement();
 
   void take_sample(double lateness);
   void describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,
@@ -77,6 +81,7 @@ class Observer {
   EventLoop loop_;
   EventSource sample_timer_, evidence_io_, evidence_timer_, watchdog_timer_, hangup_, terminate_, interrupt_;
   std::unique_ptr<host::UnitManager> units_;
+  std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<SnapshotServer> server_;
   std::unique_ptr<SnapshotServer> summary_server_;
 

@@ -44,6 +44,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   }
   options.summary_socket_path =
       std::filesystem::path(options.socket_path).replace_filename("summary.sock").string();
+  options.look_now_path = std::filesystem::path(options.socket_path).replace_filename("look-now").string();
   if (!options.listen_addresses.empty() && !foreground) {
     std::fputs(
         "allocd: --web.listen-address needs --foreground; as a service, the network side is "

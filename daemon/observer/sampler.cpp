@@ -11,13 +11,11 @@
 #include "observer/assess.hpp"
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
+#include "policy/selection.hpp"
 
 namespace allocd::observer {
 
 namespace {
-
-// A pattern that matches more control groups is a mistake, and each group costs a few series.
-constexpr std::size_t kMaxGroupsPerSelector = 256;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -101,6 +99,8 @@ struct Sampler::Run {
 Sampler::Sampler(const host::Root& root, EvidencePool& pool)
     : root_(root),
       preload_files_(root),
+      unit_files_(root),
+      enforcer_(root),
       pool_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
       system_(kernel::read_system_facts(root)) {
@@ -112,9 +112,11 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
                                    const host::BusState& bus, Clock::time_point now) {
   ++number_;
   Run run{.settings = settings, .bus = bus, .now = now};
+  enforcer_.refresh();
+  run.snapshot.enforcer = enforcer_.summary();
   for (const auto& [name, facts] : units) add_unit(run, facts);
   // A unit named in full has its series also before systemd has said anything of it.
-  for (const auto& name : select_units(settings).names) {
+  for (const auto& name : policy::select_units(settings).names) {
     if (!units.contains(name)) add_unit(run, {.name = name});
   }
   add_cgroups(run);
@@ -124,16 +126,29 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
 
 void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
   snapshot::Unit unit = describe(facts);
-  if (const auto* service = find_service(run.settings, facts.name)) {
+  if (const auto* service = policy::find_service(run.settings, facts.name)) {
     unit.service = service->name;
     unit.wanted = service->allocator;
+    unit.mode = settings::effective_mode(run.settings, *service);
   }
   const Gaps gaps = sample_unit(run, unit);
-  assess(unit,
-         make_unit_setting(root_, preload_files_, unit, &facts, from_usec(run.bus.units_load_usec), gaps),
-         gaps);
+  assess(unit, make_setting(run, unit, facts, gaps), gaps);
   unit.roles = sum_roles(unit.processes);
   run.snapshot.units.push_back(std::move(unit));
+}
+
+policy::UnitSetting Sampler::make_setting(const Run& run, snapshot::Unit& unit, const host::UnitFacts& facts,
+                                          const Gaps& gaps) {
+  auto setting = make_unit_setting(unit, &facts, gaps);
+  // Where nothing is asked for, nothing is read.
+  if (unit.wanted == settings::Wanted::any || !setting.bus_available) return setting;
+  const auto& files = unit_files_.look(facts, run.bus.manager_environment, kernel::realtime_now());
+  add_files(files, setting, unit);
+  const double loaded_at = preload_files_.loaded_at(facts, from_usec(run.bus.units_load_usec));
+  setting.loaded_at = std::max(loaded_at, files.changed_at);
+  if (const auto* record = enforcer_.find(facts)) add_record(*record, facts, setting, unit);
+  if (enforcer_.is_at_work() && !setting.drop_in_present) unit.drop_in.applied_at = 0;
+  return setting;
 }
 
 void Sampler::add_cgroups(Run& run) {
@@ -156,7 +171,7 @@ void Sampler::add_cgroups(Run& run) {
       unit.service = service->name;
       unit.wanted = service->allocator;
       const Gaps gaps = sample_unit(run, unit);
-      assess(unit, make_unit_setting(root_, preload_files_, unit, nullptr, 0, gaps), gaps);
+      assess(unit, make_unit_setting(unit, nullptr, gaps), gaps);
       unit.roles = sum_roles(unit.processes);
       run.snapshot.units.push_back(std::move(unit));
     }
@@ -233,7 +248,9 @@ void Sampler::finish(Run& run) {
   std::erase_if(trackers_, [&](const auto& entry) {
     return !std::ranges::binary_search(run.snapshot.units, entry.first, {}, &snapshot::Unit::name);
   });
-  preload_files_.forget_unless([&](const std::string& unit) { return trackers_.contains(unit); });
+  const auto is_watched = [&](const std::string& unit) { return trackers_.contains(unit); };
+  preload_files_.forget_unless(is_watched);
+  unit_files_.forget_unless(is_watched);
   index_processes();
   note_collector("units", run.bus.connected && run.bus.complete,
                  seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
@@ -241,6 +258,8 @@ void Sampler::finish(Run& run) {
   note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
                  proc_ ? "a process could not be read" : "the process directory cannot be opened");
   note_evidence(run.evidence_failures);
+  const std::string& trouble = enforcer_.problem().empty() ? enforcement_problem_ : enforcer_.problem();
+  note_collector("enforcement", trouble.empty(), 0, trouble);
   collectors_["processes"].permission_errors = run.permission_errors;
   collectors_["allocators"].permission_errors = run.evidence_permission_errors;
   for (const auto& [name, collector] : collectors_) run.snapshot.collectors.push_back(collector);

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +21,10 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/system.hpp"
 #include "observer/assess.hpp"
+#include "observer/enforcer_view.hpp"
 #include "observer/evidence_pool.hpp"
 #include "observer/preload_files.hpp"
+#include "observer/unit_files.hpp"
 #include "observer/unit_tracker.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/model.hpp"
@@ -44,6 +47,13 @@ class Sampler {
   // Takes what the pool has found. True when something became known that was not.
   bool take_evidence();
 
+  // Drop-ins or the enforcer's manifest have changed: the next sample reads them, whatever their times say.
+  void distrust_files() { unit_files_.distrust(); }
+  [[nodiscard]] const std::set<std::string>& drop_in_directories() const { return unit_files_.directories(); }
+  [[nodiscard]] const std::string& manifest_directory() const { return enforcer_.directory(); }
+  // Trouble of the enforcing side, for the next sample to show; "" for none.
+  void note_enforcement_problem(std::string problem) { enforcement_problem_ = std::move(problem); }
+
   // Reads that met their deadline since the last call, for the journal: unit and pid.
   struct TimedOut {
     std::string unit;
@@ -55,6 +65,8 @@ class Sampler {
   struct Run;  // one sample in the making
   Gaps sample_unit(Run& run, snapshot::Unit& unit);
   void add_unit(Run& run, const host::UnitFacts& facts);
+  [[nodiscard]] policy::UnitSetting make_setting(const Run& run, snapshot::Unit& unit,
+                                                 const host::UnitFacts& facts, const Gaps& gaps);
   void add_cgroups(Run& run);
   void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);
   void finish(Run& run);
@@ -64,6 +76,9 @@ class Sampler {
 
   const host::Root& root_;
   PreloadFiles preload_files_;
+  UnitFiles unit_files_;
+  EnforcerView enforcer_;
+  std::string enforcement_problem_;
   EvidencePool& pool_;
   kernel::CgroupTree tree_;
   kernel::SystemFacts system_;

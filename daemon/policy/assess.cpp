@@ -33,11 +33,36 @@ std::optional<Kind> known_malloc(const ProcessFacts& process) {
   return process.active;
 }
 
-Reason reason_of_wrong_malloc(Kind wanted, Kind active, const ProcessFacts& process) {
+// Whether a setting that systemd reads asks for the library, by its name or its kind.
+bool is_named(const SettingView& view, Kind active, const std::string& path) {
+  return std::ranges::any_of(view.named, [&](const std::string& entry) {
+    return (!path.empty() && allocator::base_name(entry) == allocator::base_name(path)) ||
+           (active != Kind::other && allocator::decide_kind_by_name(entry) == active);
+  });
+}
+
+// A preload that none of the unit's settings asks for. An executable with a malloc of its own is none.
+bool is_brought_along(const SettingView& view, Kind active, const ProcessFacts& process) {
+  return allocator::decide_kind_by_name(process.active_path).has_value() &&
+         !is_named(view, active, process.active_path);
+}
+
+Reason reason_of_wrong_malloc(Kind wanted, Kind active, const SettingView& view,
+                              const ProcessFacts& process) {
   if (process.is_static) return Reason::static_program;
-  if (process.wanted_is_mapped_idle) return Reason::mapped_not_active;
-  const bool c_library = active == Kind::glibc || active == Kind::musl;
-  return c_library && wanted != Kind::glibc ? Reason::preload_lost : Reason::other_allocator;
+  const bool is_idle = process.wanted_is_mapped_idle;
+  const Reason plain = is_idle ? Reason::mapped_not_active : Reason::other_allocator;
+  if (wanted == Kind::glibc) return plain;
+  // A shell whose own child still has what systemd set has not taken it away.
+  const bool is_wrapped = view.starts_script && !view.main_has_wanted;
+  if (active == Kind::glibc || active == Kind::musl) {
+    if (is_idle) return plain;
+    return is_wrapped ? Reason::overridden_by_wrapper : Reason::preload_lost;
+  }
+  if (!is_brought_along(view, active, process)) return plain;
+  if (is_wrapped) return Reason::overridden_by_wrapper;
+  if (is_idle) return Reason::overridden_by_runtime;
+  return process.is_main ? plain : Reason::overridden_by_wrapper;
 }
 
 // What a process with the wrong malloc is told for its unit's setting; compliant: the setting is not to
@@ -46,9 +71,12 @@ StateAndReason blame_setting(Setting setting) {
   switch (setting) {
     case Setting::silent:
     case Setting::contradicts:
+    case Setting::deleted:
       return {State::not_applied, Reason::not_configured};
     case Setting::not_loaded:
       return {State::not_applied, Reason::not_loaded};
+    case Setting::tampered:
+      return {State::not_applied, Reason::tampered};
     case Setting::overridden:
       return {State::violation, Reason::overridden};
     case Setting::out_of_reach:
@@ -69,7 +97,7 @@ StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, co
   const auto blamed = blame_setting(view.setting);
   if (blamed.first != State::compliant) return blamed;
   if (process.started_at < view.loaded_at) return {State::pending_restart, Reason::started_before};
-  return {State::violation, reason_of_wrong_malloc(wanted, active, process)};
+  return {State::violation, reason_of_wrong_malloc(wanted, active, view, process)};
 }
 
 int severity(State state) {
@@ -152,6 +180,16 @@ Tally count_processes(Wanted wanted, const SettingView& view, std::span<const Pr
   return tally;
 }
 
+// Who took the preload away, where that can be told.
+std::string_view describe_culprit(Reason reason, const ProcessFacts& process) {
+  if (reason == Reason::overridden_by_runtime)
+    return "; none of the unit's settings names it: the program puts it first itself";
+  if (reason != Reason::overridden_by_wrapper) return "";
+  return process.active_path.empty() || process.active == Kind::glibc || process.active == Kind::musl
+             ? "; the script that ExecStart= starts does not pass LD_PRELOAD on"
+             : "; none of the unit's settings names it: what was started in between sets LD_PRELOAD anew";
+}
+
 std::string describe_wrong(Kind wanted, const ProcessFacts& process) {
   const Kind active = process.active.value_or(Kind::unknown);
   std::string text =
@@ -177,6 +215,7 @@ Link decide_resolved(Kind wanted, const UnitSetting& setting, const Tally& tally
   const auto name = allocator::kKindNames.name(wanted);
   if (tally.wrong > 0) {
     std::string text = describe_wrong(wanted, *tally.worst);
+    text += describe_culprit(tally.worst_is.second, *tally.worst);
     if (tally.worst_is.second == Reason::preload_lost && !setting.root_directory.empty()) {
       text += "; the unit runs under RootDirectory=" + base::escape_for_terminal(setting.root_directory);
     }
@@ -242,6 +281,18 @@ StateAndReason decide_state(const UnitSetting& setting, const SettingView& view,
   return {State::compliant, Reason::none};
 }
 
+// While nothing else asks for the preload, that ours was taken back is what there is to say.
+void note_rollback(const UnitSetting& setting, const SettingView& view, Assessment& result) {
+  const bool speaks_for_itself = view.setting == Setting::asks || view.setting == Setting::overridden ||
+                                 view.setting == Setting::no_bus || view.setting == Setting::out_of_reach;
+  const bool is_absent = result.reason == Reason::unit_not_found || result.reason == Reason::unit_masked;
+  if (setting.rolled_back.empty() || speaks_for_itself || is_absent) return;
+  result.state = State::rolled_back;
+  result.reason = setting.reverted_by_hand ? Reason::reverted_by_hand : Reason::fuse;
+  result.chain[kOnDisk] = {
+      Verdict::fails, "allocd's drop-in was taken back: " + base::escape_for_terminal(setting.rolled_back)};
+}
+
 Assessment make_exempt() {
   Assessment result{.state = State::exempt, .reason = Reason::no_policy, .chain = {}};
   result.chain.fill({Verdict::not_applicable, "the policy asks for nothing"});
@@ -282,6 +333,7 @@ Assessment assess_unit(Wanted wanted, const UnitSetting& setting, std::span<cons
   result.chain[kStartedAfter] = decide_started_after(view, tally);
   result.chain[kResolved] = decide_resolved(*kind, setting, tally);
   if (view.setting == Setting::silent) settle_silence(tally, result);
+  note_rollback(setting, view, result);
   return result;
 }
 

@@ -12,9 +12,15 @@
 //   at; not permitted        keeps the unit from being compliant: it could be anything; all others yes,
 //   helpers such as resource_tracker and compile_worker too.
 // A unit that sets no preload while every known process has the wanted malloc (a wrapper script exports it,
-// the program is linked to it, an EnvironmentFile= holds it) is compliant: links 2 to 4 do not apply. state
-// == compliant if and only if every link holds or does not apply. Inputs are copied from what was seen;
-// nothing here looks at a clock or at the machine. Pure; any thread.
+// the program is linked to it) is compliant: links 2 to 4 do not apply. state == compliant if and only if
+// every link holds or does not apply.
+//
+// Which state a unit gets, the first that fits: exempt (no policy); unknown for want of systemd's view;
+// inactive as not found or masked; not_enforceable; rolled_back, while nothing else asks for the preload; the
+// worst wrong process's: violation, pending_restart, not_applied; inactive as down; what the setting alone
+// says; unknown; compliant. A drop-in edited by hand is `tampered` where it does not do its work any more;
+// where it does, the unit keeps its state and the link says so.
+// Inputs are copied from what was seen; nothing here looks at a clock or at the machine. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +34,7 @@
 #include "engine/engine.hpp"
 #include "policy/assessment.hpp"
 #include "settings/settings.hpp"
+#include "unitfile/environment.hpp"
 
 namespace allocd::policy {
 
@@ -35,6 +42,7 @@ struct ProcessFacts {
   std::int32_t pid = 0;
   engine::Role role = engine::Role::other;
   double started_at = 0;                  // seconds since the epoch
+  bool is_main = true;                    // the unit's main process, or which one that is is not known
   bool permitted = true;                  // false: its memory map may not be read
   bool settled = false;                   // read as far as it can be: what is unknown now stays unknown
   std::optional<allocator::Kind> active;  // nothing: not known yet, or unreadable
@@ -43,6 +51,12 @@ struct ProcessFacts {
   bool wanted_is_mapped_idle = false;  // the wanted library is mapped, malloc resolves elsewhere
   std::string active_path;             // library that owns malloc, for evidence; may be empty
   std::string idle_path;               // the idle library, for evidence; may be empty
+};
+
+// What the unit's files come to for LD_PRELOAD.
+struct PreloadSources {
+  unitfile::Variable variable;
+  std::vector<std::string> unread;  // environment files that may not be read, and would win
 };
 
 // What systemd would give the unit's processes.
@@ -55,11 +69,18 @@ struct UnitSetting {
   bool need_daemon_reload = false;
   double loaded_at = 0;  // when the newest file that sets the preload was written, 0 if unknown
   std::vector<std::string> environment;
-  bool has_environment_files = false;  // their content is not visible, and wins over `environment`
+  bool has_environment_files = false;  // without `files` their content is not known, and wins
   std::vector<std::string> unset_environment;
-  std::string drop_in_path;      // where our own drop-in is or would be
-  bool drop_in_present = false;  // in systemd's DropInPaths, or on disk
-  bool drop_in_loaded = false;   // in systemd's DropInPaths
+  // Computed from the files. Not used where it says other than `environment`: then systemd has read others.
+  std::optional<PreloadSources> files;
+  std::string drop_in_path;       // where our own drop-in is or would be
+  bool drop_in_present = false;   // on disk
+  bool drop_in_loaded = false;    // in systemd's DropInPaths
+  bool is_tampered = false;       // on disk, and edited by hand
+  std::string rolled_back;        // why our drop-in was taken back; "" when it was not
+  bool reverted_by_hand = false;  // an operator did that, not the fuse
+  bool starts_script = false;     // a shell stands between systemd and the program
+  bool main_has_wanted = false;   // the main process's malloc is the wanted one
   std::vector<std::vector<std::string>> exec_start;
   std::string root_directory;
   std::uint64_t unseen = 0;  // processes it has that are not among those handed in
@@ -72,6 +93,8 @@ enum class Setting {
   contradicts,   // another allocator's preload is set
   overridden,    // the wanted preload is asked for and then taken away
   not_loaded,    // on disk, not yet read by systemd
+  deleted,       // loaded, and gone from the disk
+  tampered,      // our drop-in was edited and does not ask for it any more
   no_bus,        // systemd's view is missing
   out_of_reach,  // a container or a foreign cgroup: no setting of the unit reaches the payload
 };
@@ -80,6 +103,9 @@ struct SettingView {
   double loaded_at = 0;
   Link on_disk;
   Link loaded;
+  std::vector<std::string> named;  // every entry of every LD_PRELOAD that systemd reads for this unit
+  bool starts_script = false;
+  bool main_has_wanted = false;
 };
 [[nodiscard]] SettingView decide_setting(settings::Wanted wanted, const UnitSetting& setting);
 

@@ -18,7 +18,7 @@ namespace allocd::policy {
 [[nodiscard]] std::optional<allocator::Kind> decide_preload_kind(std::string_view value);
 
 struct Preload {
-  std::string value;      // of LD_PRELOAD in Environment=, "" when not set
+  std::string value;      // of LD_PRELOAD, "" when not set
   bool is_unset = false;  // UnsetEnvironment= takes it away again
   bool operator==(const Preload&) const = default;
 };

@@ -65,9 +65,15 @@ ProgramKind decide_kind(const ElfFile& file, const std::string& path) {
   return ProgramKind::dynamic_other;
 }
 
-void read_privileges(int fd, const struct stat& status, ProgramFacts& facts) {
+bool is_nosuid(int fd) {
   struct statvfs mount{};
-  if (::fstatvfs(fd, &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0) return;
+  return ::fstatvfs(fd, &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0;
+}
+
+// systemd mounts everything nosuid for a service with NoNewPrivileges= and a mount namespace, as the enforcer
+// is: where the root itself is so, the flag says nothing about what the program's own service sees.
+void read_privileges(int root, int fd, const struct stat& status, ProgramFacts& facts) {
+  if (is_nosuid(fd) && !is_nosuid(root)) return;
   const bool is_setgid = (status.st_mode & S_ISGID) != 0 && (status.st_mode & S_IXGRP) != 0;
   facts.is_setuid = (status.st_mode & S_ISUID) != 0 || is_setgid;
   facts.has_file_capabilities = ::fgetxattr(fd, "security.capability", nullptr, 0) > 0;
@@ -105,7 +111,7 @@ class Reader {
     const auto fd = open_regular(*walked);
     if (!fd) return end(ProgramKind::unreadable);
     if (const auto shebang = read_shebang(fd->get())) return follow(*shebang, walked->path);
-    read_privileges(fd->get(), walked->status, facts_);
+    read_privileges(root_.fd(), fd->get(), walked->status, facts_);
     const auto file = ElfFile::read(fd->get());
     if (file) return end(decide_kind(*file, walked->path));
     if (file.error() == ElfOutcome::wrong_class) return end(ProgramKind::foreign_elf);

@@ -37,7 +37,7 @@ struct ProgramFacts {
   std::vector<std::string> scripts;  // the files that led to it by `#!`, the first first
   // What a shell script starts in its turn is not known.
   [[nodiscard]] bool is_script() const { return !scripts.empty(); }
-  // Either makes ld.so ignore a preload with a slash, unless NoNewPrivileges= is set.
+  // Either makes ld.so ignore a preload with a slash; NoNewPrivileges= mends the first alone.
   bool is_setuid = false;
   bool has_file_capabilities = false;
   [[nodiscard]] bool is_setuid_or_file_capabilities() const { return is_setuid || has_file_capabilities; }

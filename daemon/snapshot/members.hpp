@@ -20,7 +20,8 @@ template <typename T, typename... Any>
 concept OneOf = (std::same_as<T, Any> || ...);
 template <typename T>
 concept Tabled = OneOf<T, Memory, Library, Evidence, engine::Ranks, Process, RoleSum, policy::Link,
-                       policy::Assessment, Unit, Collector, ConfigState, BusSummary, Own, Snapshot>;
+                       policy::Assessment, Contribution, Variable, Environment, DropIn, Unit, Enforcer,
+                       Collector, ConfigState, BusSummary, Own, Snapshot>;
 
 void each_member(Either<Memory> auto& memory, auto&& visit) {
   visit("resident", memory.resident);
@@ -106,6 +107,37 @@ void each_member(Either<policy::Assessment> auto& assessment, auto&& visit) {
   visit("chain", assessment.chain);
 }
 
+void each_member(Either<Contribution> auto& contribution, auto&& visit) {
+  visit("origin", contribution.origin);
+  visit("path", contribution.path);
+  visit("line", contribution.line);
+  visit("value", contribution.value);
+  visit("wins", contribution.wins);
+  visit("is_reset", contribution.is_reset);
+}
+
+void each_member(Either<Variable> auto& variable, auto&& visit) {
+  visit("name", variable.name);
+  visit("value", variable.value);
+  visit("is_set", variable.is_set);
+  visit("contributions", variable.contributions);
+}
+
+void each_member(Either<Environment> auto& environment, auto&& visit) {
+  visit("known", environment.known);
+  visit("variables", environment.variables);
+  visit("doubts", environment.doubts);
+}
+
+void each_member(Either<DropIn> auto& drop_in, auto&& visit) {
+  visit("path", drop_in.path);
+  visit("state", drop_in.state);
+  visit("loaded", drop_in.loaded);
+  visit("applied_at", drop_in.applied_at);
+  visit("phase", drop_in.phase);
+  visit("restarted", drop_in.restarted);
+}
+
 void each_member(Either<Unit> auto& unit, auto&& visit) {
   visit("name", unit.name);
   visit("service", unit.service);
@@ -124,8 +156,12 @@ void each_member(Either<Unit> auto& unit, auto&& visit) {
   visit("started_at", unit.started_at);
   visit("need_daemon_reload", unit.need_daemon_reload);
   visit("wanted", unit.wanted);
+  visit("mode", unit.mode);
   visit("preload", unit.preload);
   visit("malloc_conf", unit.malloc_conf);
+  visit("environment", unit.environment);
+  visit("drop_in", unit.drop_in);
+  visit("pending_restart_seconds", unit.pending_restart_seconds);
   visit("assessment", unit.assessment);
   visit("roles", unit.roles);
   visit("processes", unit.processes);
@@ -134,6 +170,20 @@ void each_member(Either<Unit> auto& unit, auto&& visit) {
   visit("processes_dropped", unit.processes_dropped);
   visit("permission_errors", unit.permission_errors);
   visit("evidence_pending", unit.evidence_pending);
+}
+
+void each_member(Either<Enforcer> auto& enforcer, auto&& visit) {
+  visit("known", enforcer.known);
+  visit("applied_total", enforcer.applied_total);
+  visit("reverted_total", enforcer.reverted_total);
+  visit("rolled_back_total", enforcer.rolled_back_total);
+  visit("restarts_total", enforcer.restarts_total);
+  visit("last_run_at", enforcer.last_run_at);
+  visit("last_run_verb", enforcer.last_run_verb);
+  visit("last_run_success", enforcer.last_run_success);
+  visit("last_run_error", enforcer.last_run_error);
+  visit("last_run_changes", enforcer.last_run_changes);
+  visit("last_run_blocked", enforcer.last_run_blocked);
 }
 
 void each_member(Either<Collector> auto& collector, auto&& visit) {
@@ -188,6 +238,7 @@ void each_member(Either<Snapshot> auto& snapshot, auto&& visit) {
   visit("config", snapshot.config);
   visit("bus", snapshot.bus);
   visit("own", snapshot.own);
+  visit("enforcer", snapshot.enforcer);
   visit("collectors", snapshot.collectors);
   visit("units", snapshot.units);
 }
@@ -213,6 +264,14 @@ template <>
 inline constexpr auto kNamesOf<policy::Reason> = policy::kReasonNames;
 template <>
 inline constexpr auto kNamesOf<policy::Verdict> = policy::kVerdictNames;
+template <>
+inline constexpr auto kNamesOf<policy::DropInState> = policy::kDropInStateNames;
+template <>
+inline constexpr auto kNamesOf<policy::DropInPhase> = policy::kDropInPhaseNames;
+template <>
+inline constexpr auto kNamesOf<unitfile::Origin> = unitfile::kOriginNames;
+template <>
+inline constexpr auto kNamesOf<settings::Mode> = settings::kModeNames;
 template <>
 inline constexpr auto kNamesOf<settings::SelectorKind> = settings::kSelectorKindNames;
 template <>

@@ -17,6 +17,7 @@
 #include "engine/engine.hpp"
 #include "policy/assessment.hpp"
 #include "settings/settings.hpp"
+#include "unitfile/environment.hpp"
 
 namespace allocd::snapshot {
 
@@ -78,6 +79,45 @@ struct RoleSum {
   bool operator==(const RoleSum&) const = default;
 };
 
+// One place that has a say in one variable (unitfile/environment.hpp).
+struct Contribution {
+  unitfile::Origin origin = unitfile::Origin::environment;
+  std::string path;        // "" for systemd's own environment
+  std::uint32_t line = 0;  // 1-based; 0 when there is none
+  std::string value;       // what it sets; for unset_environment what it removes, "" for any value
+  bool wins = false;       // at most one per variable
+  bool is_reset = false;   // an empty assignment further down has taken it away
+  bool operator==(const Contribution&) const = default;
+};
+
+struct Variable {
+  std::string name;
+  std::string value;
+  bool is_set = false;
+  std::vector<Contribution> contributions;  // weakest first
+  bool operator==(const Variable&) const = default;
+};
+
+// What the unit's files come to: LD_PRELOAD, MALLOC_CONF and GLIBC_TUNABLES, and never another variable, for
+// environment files hold secrets.
+struct Environment {
+  bool known = false;               // false: nothing asks for it, or the unit's own file cannot be read
+  std::vector<Variable> variables;  // those that some place has a say in
+  std::vector<std::string> doubts;  // what may make it otherwise, one sentence each
+  bool operator==(const Environment&) const = default;
+};
+
+// allocd's own drop-in of the unit.
+struct DropIn {
+  std::string path;  // where it is, or would be
+  policy::DropInState state = policy::DropInState::absent;
+  bool loaded = false;    // in systemd's DropInPaths
+  double applied_at = 0;  // when the enforcer wrote it; 0: it did not, or does not know
+  policy::DropInPhase phase = policy::DropInPhase::none;
+  bool restarted = false;  // the unit has started since the enforcer last looked at it
+  bool operator==(const DropIn&) const = default;
+};
+
 struct Unit {
   std::string name;     // unit name, or the cgroup path for a cgroup selector
   std::string service;  // key under `services:`, "" when found by built-in discovery
@@ -96,8 +136,12 @@ struct Unit {
   double started_at = 0;  // ActiveEnterTimestamp, 0 = never
   bool need_daemon_reload = false;
   settings::Wanted wanted = settings::Wanted::any;
-  std::string preload;      // LD_PRELOAD as systemd would set it, "" when not
+  settings::Mode mode = settings::Mode::observe;  // whether the policy is enforced
+  std::string preload;      // LD_PRELOAD by the Environment= systemd has loaded, "" when not set there
   std::string malloc_conf;  // MALLOC_CONF likewise
+  Environment environment;
+  DropIn drop_in;
+  double pending_restart_seconds = 0;  // for how long a restart has been due; 0 while none is
   policy::Assessment assessment;
   std::vector<RoleSum> roles;            // one per role seen, in enum order
   std::vector<Process> processes;        // by pid
@@ -109,7 +153,23 @@ struct Unit {
   bool operator==(const Unit&) const = default;
 };
 
-// One part of the observer's work: "units", "processes", "allocators", "cgroups".
+// What the enforcer says of itself in its manifest.
+struct Enforcer {
+  bool known = false;  // false: the manifest could not be read; one that is not there is an empty one
+  std::uint64_t applied_total = 0;
+  std::uint64_t reverted_total = 0;
+  std::uint64_t rolled_back_total = 0;
+  std::uint64_t restarts_total = 0;
+  double last_run_at = 0;  // 0: never
+  std::string last_run_verb;
+  bool last_run_success = false;
+  std::string last_run_error;
+  std::uint32_t last_run_changes = 0;
+  std::uint32_t last_run_blocked = 0;
+  bool operator==(const Enforcer&) const = default;
+};
+
+// One part of the observer's work: "units", "processes", "allocators", "cgroups", "enforcement".
 struct Collector {
   std::string name;
   bool success = false;
@@ -166,6 +226,7 @@ struct Snapshot {
   ConfigState config;
   BusSummary bus;
   Own own;
+  Enforcer enforcer;
   std::vector<Collector> collectors;
   std::vector<Unit> units;  // by name
   bool operator==(const Snapshot&) const = default;

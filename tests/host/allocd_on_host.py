@@ -13,6 +13,7 @@ import socket
 from throwaway_host import ThrowawayHost
 
 PROGRAMS = ("allocd", "allocd-exporter", "allocctl")
+INTERNAL_PROGRAMS = ("allocd-enforcer", "allocd-canary")
 PORT = 10977
 CONFIG = "/etc/allocd/allocd.yaml"
 SOCKET = "run/allocd/snapshot.sock"
@@ -29,6 +30,8 @@ def install(host: ThrowawayHost, programs: pathlib.Path, source: pathlib.Path) -
     """What a package would put in place, from a build folder and the source tree."""
     for name in PROGRAMS:
         host.copy(programs / name, f"/usr/bin/{name}")
+    for name in INTERNAL_PROGRAMS:
+        host.copy(programs / name, f"/usr/libexec/allocd/{name}")
     for file in sorted((source / "systemd").iterdir()):
         if file.suffix in _UNIT_SUFFIXES:
             host.copy(file, f"/usr/lib/systemd/system/{file.name}")

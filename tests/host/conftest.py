@@ -2,6 +2,7 @@
 """Fixtures of the host tier: one booted host per test file, cleaned after each test."""
 
 import allocd_on_host
+import enforcer_on_host
 import pytest
 import standin_service
 import throwaway_host
@@ -42,3 +43,12 @@ def allocd(equipped, host):
     agent = allocd_on_host.Allocd(host)
     yield agent
     agent.stop()
+
+
+@pytest.fixture
+def enforcer(equipped, host):
+    """The enforcer, with nothing of it left from the test before."""
+    agent = enforcer_on_host.Enforcer(host)
+    agent.clean()
+    yield agent
+    agent.clean()

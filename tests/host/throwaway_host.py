@@ -239,7 +239,7 @@ class ThrowawayHost:
         return self.run("systemctl", *arguments, **options)
 
     def show(self, unit: str, *properties: str) -> dict[str, str]:
-        out = self.systemctl("show", f"--property={','.join(properties)}", unit).stdout
+        out = self.systemctl("show", f"--property={','.join(properties)}", "--", unit).stdout
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def unit(self, name: str, text: str) -> None:

@@ -101,6 +101,10 @@ def matches(pattern, text):
         (["explain", "tgi"], 0, re.compile(r"inactive \(unit_not_found\)"), ""),
         (["explain", "triton"], 0, re.compile(r"inactive \(unit_masked\)"), ""),
         (["explain", "secret-llm"], 3, re.compile(r"unknown \(not_permitted\)"), ""),
+        (["verify"], 3, re.compile(r"(?m)^vllm\.service +violation +resolved +mapped_not_active$"), ""),
+        (["verify", "sglang"], 0, re.compile(r"(?m)^sglang\.service +compliant +- +-$"), ""),
+        (["verify", "sglang", "vllm"], 3, re.compile("1 of 2 units are not as the policy asks"), ""),
+        (["verify", "vlmm"], 1, "", re.compile("did you mean 'vllm'")),
         (["metrics"], 0, re.compile(r"(?m)^# HELP allocd_"), ""),
         (["show", "vlmm"], 1, "", "allocctl: no unit 'vlmm' in the snapshot; did you mean 'vllm'?\n"),
         (["explain", "vlmm"], 1, "", re.compile("did you mean")),
@@ -114,8 +118,14 @@ def matches(pattern, text):
         (["frobnicate", "--help"], 0, re.compile("Exit codes"), ""),
         (["status", "--output=yaml"], 2, "", re.compile("yaml")),
         (["status", "--colour"], 2, "", ANY),
+        (["revert"], 2, "", "allocctl: revert wants the names of units, or --all\n"
+                            "Run with --help for more information.\n"),
+        (["revert", "--all", "vllm"], 2, "", ANY),
+        (["apply", "--dry-run", "--wait"], 2, "", re.compile("nothing to wait for")),
+        (["aply"], 2, "", re.compile("did you mean 'apply'")),
         (["--help"], 0, re.compile(r"Exit codes:\n   0 "), ""),
         (["explain", "--help"], 0, re.compile("UNIT"), ""),
+        (["apply", "--help"], 0, re.compile(r"--dry-run(?s:.)*--wait(?s:.)*--yes"), ""),
         (["--version"], 0, re.compile(r"\Aallocctl \d+\.\d+\.\d+\n\Z"), ""),
     ],
 )
@@ -126,10 +136,10 @@ def test_arguments(allocd, arguments, code, out, err):
     assert matches(err, run.stderr), run.stderr
 
 
-@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"]])
+@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"], ["verify"]])
 def test_json(allocd, command):
     run = allocctl("--socket", allocd(fresh_snapshot()), "--output=json", *command)
-    assert run.returncode == (3 if command[0] == "explain" else 0)
+    assert run.returncode == (3 if command[0] in ("explain", "verify") else 0)
     assert run.stderr == ""
     document = json.loads(run.stdout)
     assert document["schema_version"] == 1
@@ -278,3 +288,73 @@ def test_check_config_of_a_file_that_is_not_there(tmp_path):
     run = allocctl("check-config", tmp_path / "none.yaml")
     assert (run.returncode, run.stdout) == (1, "")
     assert "none.yaml" in run.stderr
+
+
+# Planning: what is told before systemd is asked. The rest needs a systemd: tests/host/host_apply_test.py.
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A factory: config(text) -> options that name a configuration and nothing else of this machine."""
+
+    def write(text):
+        (tmp_path / "conf.d").mkdir(exist_ok=True)
+        (tmp_path / "allocd.yaml").write_text(text)
+        return [f"--config={tmp_path}/allocd.yaml", f"--config-dir={tmp_path}/conf.d",
+                f"--enforcer.state-directory={tmp_path}/state", f"--enforcer.run-directory={tmp_path}/run",
+                f"--bus-address=unix:path={tmp_path}/no-bus"]
+
+    return write
+
+
+GOOD = "services:\n  vllm:\n    allocator: jemalloc\n    select:\n      - unit: vllm.service\n"
+
+
+def test_a_plan_of_a_broken_configuration_shows_all_its_problems(config):
+    options = config(GOOD + "    presedence: last\nmodee: enforce\n")
+    run = allocctl("plan", *options)
+    assert (run.returncode, run.stdout) == (78, "")
+    assert "presedence" in run.stderr and "modee" in run.stderr
+    assert run.stderr.endswith("allocd.yaml: 2 problems\n")
+
+
+def test_a_plan_of_a_configuration_that_is_not_there(tmp_path, config):
+    options = config(GOOD)
+    (tmp_path / "allocd.yaml").unlink()
+    run = allocctl("plan", *options)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert f"{tmp_path}/allocd.yaml" in run.stderr
+
+
+def test_a_plan_without_a_bus_fails_at_once(tmp_path, config):
+    run = allocctl("plan", *config(GOOD))
+    assert (run.returncode, run.stdout) == (1, "")
+    assert f"cannot connect to unix:path={tmp_path}/no-bus" in run.stderr
+    assert list(tmp_path.glob("run*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the refusal is for others than root; tier host has it for root")
+@pytest.mark.parametrize("command", [["apply"], ["apply", "--yes"], ["revert", "--all"]])
+def test_changing_takes_root(command):
+    run = allocctl(*command)
+    assert (run.returncode, run.stdout) == (4, "")
+    assert f"try: sudo allocctl {command[0]}" in run.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others than root are refused before")
+def test_json_leaves_no_room_for_a_question(config):
+    run = allocctl("apply", "--output=json", *config(GOOD))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "--yes" in run.stderr
+
+
+def test_a_broken_configuration_is_not_reloaded(config):
+    run = allocctl("reload", *config("modee: enforce\n"))
+    assert (run.returncode, run.stdout) == (78, "")
+    assert "modee" in run.stderr
+
+
+def test_verify_proves_nothing_from_old_data(allocd):
+    run = allocctl("--socket", allocd(fresh_snapshot(age=3600)), "verify", "sglang")
+    assert run.returncode == 5
+    assert run.stderr.startswith("allocctl: warning: the last sample is 1h 0m old")

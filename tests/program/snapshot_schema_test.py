@@ -80,6 +80,8 @@ def test_a_damaged_document_is_refused(damage):
 def test_enumerations_are_those_of_the_code():
     tables = {}
     for header in (SOURCE / "daemon").rglob("*.hpp"):
+        if header.parent.name == "preflight":  # has reasons of its own, which no snapshot shows
+            continue
         for enum, names in re.findall(r"EnumNames<(\w+), \d+> \w+\{\s*\{(.*?)\}\}", header.read_text(), re.S):
             tables[enum] = re.findall(r'"(\w+)"', names)
     for name, part in SCHEMA["$defs"].items():

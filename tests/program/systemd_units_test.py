@@ -10,9 +10,9 @@ import pytest
 
 SOURCE = pathlib.Path(os.environ["ALLOCD_SOURCE"])
 UNITS = SOURCE / "systemd"
-SERVICES = ["allocd.service", "allocd-exporter.service"]
+SERVICES = ["allocd.service", "allocd-exporter.service", "allocd-enforcer.service"]
 # Most exposure that is accepted, in tenths, as `systemd-analyze security` counts it. Raising one needs a reason.
-MOST_EXPOSED = {"allocd.service": 12, "allocd-exporter.service": 6}
+MOST_EXPOSED = {"allocd.service": 12, "allocd-exporter.service": 6, "allocd-enforcer.service": 20}
 
 
 def run(*command):
@@ -34,7 +34,7 @@ def values(unit, name):
 def copies(tmp_path):
     """The units with programs that exist here, since the real ones are not installed."""
     for path in UNITS.iterdir():
-        if path.suffix in (".service", ".socket"):
+        if path.suffix in (".service", ".socket", ".path"):
             text = re.sub(r"^(Exec\w+)=\S+", r"\1=/bin/true", path.read_text(), flags=re.MULTILINE)
             (tmp_path / path.name).write_text(text)
     return tmp_path
@@ -109,7 +109,7 @@ def test_exporter_has_no_capability():
     assert values("allocd-exporter.service", "AmbientCapabilities") == []
 
 
-@pytest.mark.parametrize("unit", SERVICES)
+@pytest.mark.parametrize("unit", ["allocd.service", "allocd-exporter.service"])
 def test_no_network(unit):
     assert values(unit, "PrivateNetwork") == ["yes"]
     assert values(unit, "RestrictAddressFamilies") == ["AF_UNIX"]
@@ -145,3 +145,15 @@ def test_catalog_is_accepted_by_journalctl(tmp_path):
     ids = re.findall(r"^-- ([0-9a-f]{32})$", (UNITS / "allocd.catalog").read_text(), re.MULTILINE)
     assert sorted(line.split()[0] for line in listed) == sorted(ids)
     assert all(line.split(" ", 1)[1].startswith("allocd: ") for line in listed), listed
+
+
+def test_the_enforcer_reaches_this_host_alone():
+    assert values("allocd-enforcer.service", "IPAddressDeny") == ["any"]
+    assert values("allocd-enforcer.service", "IPAddressAllow") == ["localhost"]
+
+
+def test_the_enforcer_writes_drop_ins_and_nothing_else():
+    assert values("allocd-enforcer.service", "ProtectSystem") == ["strict"]
+    (writable,) = values("allocd-enforcer.service", "ReadWritePaths")
+    assert set(writable.split()) == {"/etc/systemd/system", "-/run/systemd/system", "-/etc/containers/systemd"}
+    assert values("allocd-enforcer.service", "CapabilityBoundingSet") == [""]

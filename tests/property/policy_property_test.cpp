@@ -37,10 +37,33 @@ class Maker {
     unit.has_environment_files = flag();
     if (below(4) == 0) unit.unset_environment = {"LD_PRELOAD"};
     unit.drop_in_present = flag();
-    unit.drop_in_loaded = unit.drop_in_present && flag();
+    unit.drop_in_loaded = flag();
+    unit.is_tampered = unit.drop_in_present && below(4) == 0;
+    if (below(6) == 0) unit.rolled_back = "it failed";
+    unit.reverted_by_hand = flag();
+    unit.starts_script = flag();
+    unit.main_has_wanted = flag();
+    if (flag()) unit.files = files(unit.environment.front());
     unit.drop_in_path = test::kDropIn;
     unit.exec_start = {{pick({"/usr/bin/vllm", "/usr/bin/vllm", "/usr/bin/vllm", "/usr/bin/docker"}), "run"}};
     return unit;
+  }
+
+  // Often what systemd has loaded, with more behind it.
+  PreloadSources files(const std::string& loaded) {
+    using unitfile::Origin;
+    PreloadSources files;
+    auto& all = files.variable.contributions;
+    if (loaded.starts_with("LD_PRELOAD=") && below(4) != 0)
+      all.push_back(test::says(Origin::environment, test::kUnitFile, loaded.substr(11)));
+    for (auto count = below(3); count > 0; --count) {
+      const auto origin = unitfile::kOriginNames.values()[below(unitfile::kOriginNames.names.size())];
+      all.push_back(test::says(origin, pick({"", test::kDropIn, "/etc/default/vllm"}),
+                               pick({"", "libjemalloc.so.2", "libtcmalloc.so.4"})));
+    }
+    if (!all.empty()) all[below(all.size())].wins = true;
+    if (flag()) files.unread = {"/etc/secret"};
+    return files;
   }
 
   ProcessFacts process() {
@@ -49,6 +72,8 @@ class Maker {
     process.role = engine::kRoleNames.values()[below(engine::kRoleNames.names.size())];
     process.started_at = flag() ? 400 : 2000;
     process.permitted = below(8) != 0;
+    process.is_main = flag();
+    process.active_path = pick({"", "/lib/libtcmalloc.so.4", "/lib/libjemalloc.so.2", "/usr/bin/vllm"});
     if (below(4) != 0)
       process.active = allocator::kKindNames.values()[below(allocator::kKindNames.names.size())];
     process.rung = allocator::kRungNames.values()[below(allocator::kRungNames.names.size())];

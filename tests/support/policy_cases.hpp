@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy/assess.hpp"
@@ -22,6 +23,29 @@ inline policy::UnitSetting asking_unit() {
   unit.loaded_at = 1000;
   unit.environment = {"PORT=8000", std::string("LD_PRELOAD=") + kJemallocPath};
   unit.exec_start = {{"/opt/vllm/bin/vllm", "serve", "m"}};
+  return unit;
+}
+
+inline const char* const kUnitFile = "/etc/systemd/system/vllm.service";
+
+inline unitfile::Contribution says(unitfile::Origin origin, const char* path, std::string value,
+                                   bool wins = false) {
+  unitfile::Contribution contribution;
+  contribution.origin = origin;
+  contribution.path = path;
+  contribution.line = 3;
+  contribution.value = std::move(value);
+  contribution.wins = wins;
+  return contribution;
+}
+
+// The same unit with its files read: jemalloc by its own Environment=, and what else has a say.
+inline policy::UnitSetting read_unit(std::vector<unitfile::Contribution> more = {}) {
+  policy::UnitSetting unit = asking_unit();
+  auto& files = unit.files.emplace();
+  files.variable.contributions = {
+      says(unitfile::Origin::environment, kUnitFile, kJemallocPath, more.empty())};
+  for (auto& one : more) files.variable.contributions.push_back(std::move(one));
   return unit;
 }
 
@@ -49,7 +73,7 @@ inline policy::ProcessFacts right_process(int pid = 4711) {
   return process;
 }
 
-// Maps jemalloc, uses tcmalloc: what a maps grep takes for right.
+// Maps jemalloc, uses a tcmalloc that no setting names: what a maps grep takes for right.
 inline policy::ProcessFacts idle_process(int pid = 4711) {
   auto process = process_with(allocator::Kind::tcmalloc, pid);
   process.active_path = "/opt/venv/lib/libtcmalloc_minimal.so.4";

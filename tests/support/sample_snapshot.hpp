@@ -182,6 +182,27 @@ inline snapshot::Process sample_idle_jemalloc_worker() {
   return worker;
 }
 
+// An environment file has its own idea of the preload, and loses.
+inline snapshot::Environment sample_environment() {
+  using unitfile::Origin;
+  const std::string ours = "/etc/systemd/system/vllm.service.d/zz-allocd";
+  const std::string jemalloc = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+  const std::string conf = "background_thread:true,dirty_decay_ms:5000";
+  snapshot::Environment environment;
+  environment.known = true;
+  environment.variables = {
+      {"LD_PRELOAD",
+       jemalloc,
+       true,
+       {{Origin::environment_file, "/etc/default/vllm", 3, "/opt/venv/lib/libiomp5.so", false, false},
+        {Origin::environment_file, ours + ".env", 6, jemalloc, true, false}}},
+      {"MALLOC_CONF", conf, true, {{Origin::environment, ours + ".conf", 7, conf, true, false}}}};
+  environment.doubts = {
+      "/etc/systemd/system/vllm.service:12: there is no file /etc/vllm/keys; systemd does not "
+      "start the unit"};
+  return environment;
+}
+
 inline snapshot::Unit sample_vllm() {
   using allocator::Kind;
   using policy::Verdict;
@@ -189,6 +210,14 @@ inline snapshot::Unit sample_vllm() {
   unit.drop_in_paths = {"/etc/systemd/system/vllm.service.d/zz-allocd.conf"};
   unit.preload = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
   unit.malloc_conf = "background_thread:true,dirty_decay_ms:5000";
+  unit.mode = settings::Mode::enforce;
+  unit.environment = sample_environment();
+  unit.drop_in = {"/etc/systemd/system/vllm.service.d/zz-allocd.conf",
+                  policy::DropInState::intact,
+                  true,
+                  kSampleTime - 273'700,
+                  policy::DropInPhase::settled,
+                  false};
   unit.restarts = 2;
   auto launcher = sample_process(4100, engine::Role::launcher, Kind::glibc, 80 * kMiB);
   launcher.state = policy::State::violation;
@@ -318,6 +347,7 @@ inline snapshot::Snapshot sample_snapshot() {
   sample.config.files = {"/etc/allocd/allocd.yaml", "/etc/allocd/conf.d/sglang.yaml"};
   sample.bus.connected = true;
   sample.own = {812, 9 * kMiB, 148.5, 0.0042, 0.0051, 0.0003, 27'361, 118, 0};
+  sample.enforcer = {true, 2, 0, 1, 1, kSampleTime - 273'700, "apply", true, "", 1, 0};
   sample.collectors = {{"units", true, 0.0004, kSampleTime, 0, 0, ""},
                        {"processes", true, 0.0031, kSampleTime, 0, 1, "pid 4102 went away"},
                        {"allocators", false, 0.0007, kSampleTime - 300, 1, 30, "pid 5200: permission denied"},

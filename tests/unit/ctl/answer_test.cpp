@@ -4,10 +4,13 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ctl/json_views.hpp"
 #include "snapshot/json.hpp"
 #include "support/catch.hpp"
+#include "support/golden.hpp"
 #include "support/sample_snapshot.hpp"
 
 using namespace allocd;
@@ -106,4 +109,95 @@ TEST_CASE("the JSON of each view carries its version and agrees with the snapsho
   CHECK(explain["differing_processes"][1]["reason"] == "mapped_not_active");
   const auto settled = Json::parse(answer(Command::explain, "tgi", Output::json).out);
   CHECK(settled["first_broken_link"].is_null());
+}
+
+namespace {
+
+// The sample, with a policy for all but the container.
+snapshot::Snapshot with_policies() {
+  auto sample = test::sample_snapshot();
+  for (auto& unit : sample.units) {
+    if (unit.source == settings::SelectorKind::unit) unit.wanted = settings::Wanted::jemalloc;
+  }
+  sample.units.front().wanted = settings::Wanted::any;
+  return sample;
+}
+
+Answer verify(const snapshot::Snapshot& sample, std::vector<std::string> units = {},
+              Output output = Output::table, const RenderOptions& options = kFresh) {
+  CommandLine line;
+  line.command = Command::verify;
+  line.units = std::move(units);
+  line.output = output;
+  return answer_from(sample, line, options);
+}
+
+}  // namespace
+
+TEST_CASE("verify shows every unit with a policy in one line") {
+  const auto all = verify(with_policies());
+  CHECK(all.code == kDiffers);
+  test::check_golden("unit/ctl/golden/verify.txt", all.out);
+}
+
+TEST_CASE("verify answers for the units that are named") {
+  CHECK(verify(with_policies(), {"sglang", "tgi.service"}).code == kDone);
+  CHECK(verify(with_policies(), {"sglang", "vllm"}).code == kDiffers);
+  CHECK(verify(with_policies(), {"sglang", "vlmm"}).code == kFailure);
+  CHECK(verify(with_policies(), {"libpod-3f1c9a"}).code == kDiffers);
+}
+
+TEST_CASE("verify proves nothing from old data, and nothing is not compliant by having no policy") {
+  const auto late = verify(with_policies(), {"sglang"}, Output::table, {.now = test::kSampleTime + 300});
+  CHECK(late.code == kUnreachable);
+  CHECK(late.err.starts_with("allocctl: warning: the last sample is 5m 0s old"));
+  auto free = test::sample_snapshot();
+  for (auto& unit : free.units) unit.wanted = settings::Wanted::any;
+  CHECK(verify(free).code == kDone);
+  CHECK(verify(free).out == "No unit has a policy: there is nothing to verify.\n");
+}
+
+TEST_CASE("verify as JSON") {
+  const auto document = Json::parse(verify(with_policies(), {"sglang", "vllm"}, Output::json).out);
+  CHECK(document["schema_version"] == kViewSchemaVersion);
+  CHECK(document["compliant"] == false);
+  CHECK(document["units"][0]["broken_link"].is_null());
+  CHECK(document["units"][1]["broken_link"] == "resolved");
+  CHECK(document["units"][1]["reason"] == "mapped_not_active");
+  CHECK(document["units"][1]["evidence"].get<std::string>().find("pid 4105") != std::string::npos);
+}
+
+TEST_CASE("explain shows who sets the preload, where, and who wins") {
+  using unitfile::Origin;
+  auto sample = test::sample_snapshot();
+  auto& environment = sample.units.back().environment;
+  environment = {
+      .known = true,
+      .variables = {{"LD_PRELOAD",
+                     "/opt/own.so",
+                     true,
+                     {{Origin::manager, "", 0, "/lib/old.so", false, false},
+                      {Origin::environment, "/etc/systemd/system/vllm.service", 4, "/lib/a.so", false, true},
+                      {Origin::environment, "/etc/systemd/system/vllm.service.d/zz-allocd.conf", 6,
+                       "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", false, false},
+                      {Origin::environment_file, "/etc/default/vllm", 3, "/opt/own.so", true, false}}},
+                    {"MALLOC_CONF",
+                     "",
+                     false,
+                     {{Origin::environment, "/etc/systemd/system/vllm.service", 5, "narenas:2", false, false},
+                      {Origin::unset_environment, "/etc/systemd/system/vllm.service", 9, "", true, false}}}},
+      .doubts = {"/etc/systemd/system/vllm.service:7: what /etc/vllm/token.env sets is not known: Permission "
+                 "denied"}};
+  CommandLine line;
+  line.command = Command::explain;
+  line.unit = "vllm";
+  test::check_golden("unit/ctl/golden/explain_environment.txt", answer_from(sample, line, kFresh).out);
+  line.output = Output::json;
+  const auto document = Json::parse(answer_from(sample, line, kFresh).out);
+  CHECK(document["environment"]["variables"][0]["contributions"][3]["wins"] == true);
+  CHECK(document["environment"]["variables"][0]["contributions"][3]["origin"] == "environment_file");
+  CHECK(document["environment"]["variables"][1]["is_set"] == false);
+  CHECK(document["environment"]["doubts"].size() == 1);
+  environment.known = false;
+  CHECK(Json::parse(answer_from(sample, line, kFresh).out)["environment"].is_null());
 }

@@ -75,3 +75,41 @@ TEST_CASE("colour is for terminals that want it, unless the command line says ot
   CHECK(decide_color(Mode::always, {false, "1", "dumb"}));
   CHECK_FALSE(decide_color(Mode::never, {true, std::nullopt, "xterm"}));
 }
+
+TEST_CASE("the verbs that change something") {
+  const auto plan = parse({"plan", "a", "b.service", "--config", "/x.yaml", "--config-dir=/x.d", "--retry"});
+  REQUIRE(plan);
+  CHECK(plan->command == Command::plan);
+  CHECK(plan->units == std::vector<std::string>{"a", "b.service"});
+  CHECK(plan->places.config_file == "/x.yaml");
+  CHECK(plan->places.config_directory == "/x.d");
+  CHECK(plan->retry);
+  const auto apply = parse({"apply", "-y", "--force", "--wait", "--enforcer.run-directory=/r"});
+  REQUIRE(apply);
+  CHECK((apply->yes && apply->force && apply->wait && apply->units.empty()));
+  CHECK(apply->places.run_directory == "/r");
+  CHECK(parse({"apply", "--dry-run"})->dry_run);
+  CHECK(parse({"revert", "--all"})->all);
+  CHECK(parse({"revert", "a"})->units.size() == 1);
+  CHECK(parse({"verify"})->units.empty());
+  CHECK(parse({"reload", "--wait"})->wait);
+}
+
+TEST_CASE("what would change more than was meant is a usage error") {
+  for (const auto& arguments :
+       {std::vector<const char*>{"revert"}, std::vector<const char*>{"revert", "--all", "a"},
+        std::vector<const char*>{"revert", "--retry", "a"}, std::vector<const char*>{"plan", "--yes"},
+        std::vector<const char*>{"apply", "--all"},
+        std::vector<const char*>{"apply", "--dry-run", "--wait"}}) {
+    const auto ended = parse(arguments);
+    REQUIRE(!ended);
+    CHECK(ended.error().code == kUsage);
+    CHECK(ended.error().out.empty());
+    CHECK_FALSE(ended.error().err.empty());
+  }
+}
+
+TEST_CASE("options for tests are not shown") {
+  CHECK(parse({"apply", "--help"}).error().out.find("enforcer.") == std::string::npos);
+  CHECK(parse({"plan", "--help"}).error().out.find("--config-dir") != std::string::npos);
+}

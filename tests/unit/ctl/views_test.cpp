@@ -48,6 +48,11 @@ void make_hostile(snapshot::Unit& unit) {
   unit.name = unit.service = unit.load_state = unit.fragment_path = unit.control_group = hostile;
   unit.preload = unit.malloc_conf = hostile + hostile;
   unit.drop_in_paths = {hostile, std::string(300, 'x')};
+  unit.environment = {
+      .known = true,
+      .variables =
+          {{hostile, hostile, true, {{unitfile::Origin::environment_file, hostile, 7, hostile, true, true}}}},
+      .doubts = {hostile + std::string(300, 'y')}};
   for (auto& link : unit.assessment.chain) link.evidence = hostile + " " + hostile;
   for (auto& process : unit.processes) {
     process.comm = process.cgroup = hostile;

@@ -67,6 +67,48 @@ TEST_CASE("the active state follows systemd, and what systemd does not know is t
   CHECK(is("masked", "active", "active"));
 }
 
+TEST_CASE("a drop-in has its state set where something is asked for, and only there") {
+  snapshot::Unit unit = test::rich_unit("x.service");
+  const std::string intact = "allocd_unit_drop_in_intact{unit=\"x.service\"}";
+  CHECK(page_of(unit).value(intact) == "0");
+  unit.drop_in.state = policy::DropInState::intact;
+  CHECK(page_of(unit).value(intact) == "1");
+  CHECK(page_of(unit).value("allocd_unit_drop_in_state{unit=\"x.service\",state=\"intact\"}") == "1");
+  CHECK(page_of(unit).value("allocd_unit_drop_in_state{unit=\"x.service\",state=\"tampered\"}") == "0");
+  unit.drop_in.state = policy::DropInState::unreadable;
+  CHECK(page_of(unit).value(intact) == "no sample");
+  unit.drop_in.state = policy::DropInState::absent;
+  unit.wanted = settings::Wanted::any;
+  CHECK(page_of(unit).count("allocd_unit_drop_in") == 0);
+  // One that lies there though nothing asks for it shows.
+  unit.drop_in.state = policy::DropInState::tampered;
+  CHECK(page_of(unit).value(intact) == "0");
+  unit.source = settings::SelectorKind::cgroup;
+  CHECK(page_of(unit).count("allocd_unit_drop_in") == 0);
+}
+
+TEST_CASE("a restart that is due has an age, one that is not has 0, and the unknown has none") {
+  snapshot::Unit unit = test::rich_unit("x.service");
+  const std::string age = "allocd_unit_pending_restart_seconds{unit=\"x.service\"}";
+  CHECK(page_of(unit).value(age) == "0");
+  unit.assessment.state = policy::State::pending_restart;
+  unit.pending_restart_seconds = 120;
+  CHECK(page_of(unit).value(age) == "120");
+  unit.assessment.state = policy::State::unknown;
+  CHECK(page_of(unit).value(age) == "no sample");
+}
+
+TEST_CASE("what the enforcer has done is there from the start, what cannot be read is not") {
+  snapshot::Snapshot snapshot = test::rich_snapshot();
+  CHECK(page_of(snapshot).value("allocd_enforcer_rolled_back_total") == "1");
+  CHECK(page_of(snapshot).value("allocd_enforcer_last_run_changes") == "2");
+  snapshot.enforcer = {.known = true};
+  CHECK(page_of(snapshot).value("allocd_enforcer_applied_total") == "0");
+  CHECK(page_of(snapshot).count("allocd_enforcer_last_run") == 0);
+  snapshot.enforcer.known = false;
+  CHECK(page_of(snapshot).count("allocd_enforcer") == 0);
+}
+
 TEST_CASE("without systemd's view there is no active state and no count of restarts") {
   snapshot::Unit unit = test::rich_unit("x.service");
   const char* const word = GENERATE("", "a-word-of-tomorrow");

@@ -73,6 +73,17 @@ inline snapshot::Snapshot rich_snapshot() {
   snapshot.bus.connected = true;
   snapshot.own.resident = 9'000'000;
   snapshot.own.cpu_seconds = 1.5;
+  snapshot.enforcer = {.known = true,
+                       .applied_total = 3,
+                       .reverted_total = 1,
+                       .rolled_back_total = 1,
+                       .restarts_total = 2,
+                       .last_run_at = 4500,
+                       .last_run_verb = "reconcile",
+                       .last_run_success = true,
+                       .last_run_error = "",
+                       .last_run_changes = 2,
+                       .last_run_blocked = 1};
   snapshot.collectors.resize(2);
   snapshot.collectors[0] = {.name = "processes",
                             .success = true,

@@ -17,6 +17,7 @@
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
 #include "observer/status_line.hpp"
+#include "policy/selection.hpp"
 #include "support/catch.hpp"
 #include "support/child_program.hpp"
 #include "support/temporary_directory.hpp"
@@ -304,8 +305,8 @@ TEST_CASE("roles: sums are the sums of their processes") {
 
 TEST_CASE("selection: nothing configured looks for engines, something configured for just that") {
   settings::Settings none;
-  CHECK(observer::uses_built_in_discovery(none));
-  const auto looking = observer::select_units(none);
+  CHECK(policy::uses_built_in_discovery(none));
+  const auto looking = policy::select_units(none);
   REQUIRE(looking.accepts);
   host::UnitFacts facts;
   facts.exec_start = {{"/opt/vllm/bin/vllm", "serve", "m"}};
@@ -320,12 +321,12 @@ TEST_CASE("selection: nothing configured looks for engines, something configured
                        {settings::SelectorKind::unit, "router.service", {}},
                        {settings::SelectorKind::cgroup, "/machine.slice/*", {}}};
   some.services.push_back(service);
-  const auto selection = observer::select_units(some);
+  const auto selection = policy::select_units(some);
   CHECK(selection.names == std::vector<std::string>{"router.service"});
   CHECK(selection.patterns == std::vector<std::string>{"vllm@*.service"});
   CHECK_FALSE(selection.accepts);
-  REQUIRE(observer::find_service(some, "vllm@a.service") != nullptr);
-  CHECK(observer::find_service(some, "vllm.service") == nullptr);
+  REQUIRE(policy::find_service(some, "vllm@a.service") != nullptr);
+  CHECK(policy::find_service(some, "vllm.service") == nullptr);
   CHECK(observer::cgroup_selectors(some).size() == 1);
 }
 

@@ -62,6 +62,11 @@ TEST_CASE("the table of each struct lists every member, once") {
   check_table<snapshot::RoleSum>();
   check_table<policy::Link>();
   check_table<policy::Assessment>();
+  check_table<snapshot::Contribution>();
+  check_table<snapshot::Variable>();
+  check_table<snapshot::Environment>();
+  check_table<snapshot::DropIn>();
+  check_table<snapshot::Enforcer>();
   check_table<snapshot::Unit>();
   check_table<snapshot::Collector>();
   check_table<snapshot::ConfigState>();

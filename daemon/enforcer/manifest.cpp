@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/manifest.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "base/unique_fd.hpp"
+#include "enforcer/whole_file.hpp"
+
+namespace allocd::enforcer {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kSchemaVersion = 1;
+
+json to_json(const policy::FuseMemory& fuse) {
+  return {{"phase", policy::kFusePhaseNames.name(fuse.phase)},
+          {"invocation", fuse.invocation},
+          {"restarts", fuse.restarts},
+          {"up_since", fuse.up_since},
+          {"why", fuse.why}};
+}
+
+json to_json(const TargetRecord& target) {
+  json units = json::object();
+  for (const auto& [name, unit] : target.units) {
+    units[name] = to_json(unit.fuse);
+    units[name]["restarted_by_us"] = unit.restarted_by_us;
+  }
+  return {{"service", target.service},
+          {"digest", target.digest},
+          {"paths", target.paths},
+          {"made_directories", target.made_directories},
+          {"automatic", target.automatic},
+          {"applied_at", target.applied_at},
+          {"units", std::move(units)},
+          {"rolled_back", target.rolled_back},
+          {"rolled_back_at", target.rolled_back_at},
+          {"journal", target.journal}};
+}
+
+json to_json(const LastRun& run) {
+  return {{"at", run.at},       {"verb", run.verb},       {"success", run.success},
+          {"error", run.error}, {"changed", run.changed}, {"blocked", run.blocked}};
+}
+
+// get_to takes any number, and casts what does not fit.
+template <std::unsigned_integral Number>
+void read_count(const json& from, Number& out) {
+  if (!from.is_number_unsigned()) throw std::invalid_argument("not a count");
+  const auto value = from.get<std::uint64_t>();
+  if (value > std::numeric_limits<Number>::max()) throw std::out_of_range("a count that is too large");
+  out = static_cast<Number>(value);
+}
+
+UnitRecord unit_from(const json& from) {
+  UnitRecord unit;
+  const auto phase = policy::kFusePhaseNames.parse(from.at("phase").get<std::string>());
+  if (!phase) throw std::invalid_argument("unknown phase");
+  unit.fuse.phase = *phase;
+  from.at("invocation").get_to(unit.fuse.invocation);
+  read_count(from.at("restarts"), unit.fuse.restarts);
+  from.at("up_since").get_to(unit.fuse.up_since);
+  from.at("why").get_to(unit.fuse.why);
+  from.at("restarted_by_us").get_to(unit.restarted_by_us);
+  return unit;
+}
+
+TargetRecord target_from(const json& from) {
+  TargetRecord target;
+  from.at("service").get_to(target.service);
+  from.at("digest").get_to(target.digest);
+  from.at("paths").get_to(target.paths);
+  from.at("made_directories").get_to(target.made_directories);
+  from.at("automatic").get_to(target.automatic);
+  from.at("applied_at").get_to(target.applied_at);
+  for (const auto& [name, unit] : from.at("units").items()) target.units[name] = unit_from(unit);
+  from.at("rolled_back").get_to(target.rolled_back);
+  from.at("rolled_back_at").get_to(target.rolled_back_at);
+  from.at("journal").get_to(target.journal);
+  return target;
+}
+
+LastRun run_from(const json& from) {
+  LastRun run;
+  from.at("at").get_to(run.at);
+  from.at("verb").get_to(run.verb);
+  from.at("success").get_to(run.success);
+  from.at("error").get_to(run.error);
+  read_count(from.at("changed"), run.changed);
+  read_count(from.at("blocked"), run.blocked);
+  return run;
+}
+
+Manifest manifest_from(const json& from) {
+  Manifest manifest;
+  for (const auto& [name, target] : from.at("targets").items()) manifest.targets[name] = target_from(target);
+  read_count(from.at("applied_total"), manifest.applied_total);
+  read_count(from.at("reverted_total"), manifest.reverted_total);
+  read_count(from.at("rolled_back_total"), manifest.rolled_back_total);
+  read_count(from.at("restarts_total"), manifest.restarts_total);
+  manifest.reload_needed = from.value("reload_needed", false);
+  from.at("automatic_runs").get_to(manifest.automatic_runs);
+  manifest.last_run = run_from(from.at("last_run"));
+  return manifest;
+}
+
+std::string path_in(const std::string& directory) {
+  return directory + "/" + kManifestName;
+}
+
+}  // namespace
+
+std::string render_manifest(const Manifest& manifest) {
+  json targets = json::object();
+  for (const auto& [name, target] : manifest.targets) targets[name] = to_json(target);
+  const json whole = {{"schema_version", kSchemaVersion},
+                      {"targets", std::move(targets)},
+                      {"applied_total", manifest.applied_total},
+                      {"reverted_total", manifest.reverted_total},
+                      {"rolled_back_total", manifest.rolled_back_total},
+                      {"restarts_total", manifest.restarts_total},
+                      {"reload_needed", manifest.reload_needed},
+                      {"automatic_runs", manifest.automatic_runs},
+                      {"last_run", to_json(manifest.last_run)}};
+  // Journal lines and unit names may hold any byte.
+  return whole.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+base::Result<Manifest> parse_manifest(std::string_view text) {
+  try {
+    const json whole = json::parse(text);
+    std::uint32_t version = 0;
+    read_count(whole.at("schema_version"), version);
+    if (version != kSchemaVersion) {
+      return base::fault("understand", "the enforcer's manifest",
+                         "its schema_version is " + std::to_string(version) + ", this allocd knows " +
+                             std::to_string(kSchemaVersion));
+    }
+    return manifest_from(whole);
+  } catch (const std::exception& error) {
+    return base::fault("understand", "the enforcer's manifest", error.what());
+  }
+}
+
+base::Result<Manifest> read_manifest(const host::Root& root, const std::string& directory) {
+  const auto text = root.read_file(path_in(directory));
+  if (!text && text.error().code == ENOENT) return Manifest{};
+  if (!text) return std::unexpected(text.error());
+  return parse_manifest(*text);
+}
+
+base::Result<Manifest> take_manifest(const host::Root& root, const std::string& directory,
+                                     std::string& moved_to) {
+  auto manifest = read_manifest(root, directory);
+  if (manifest || manifest.error().code != 0) return manifest;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  const std::string aside = std::string(kManifestName) + ".bad-" + std::to_string(now);
+  const auto handle = root.open_directory(directory);
+  if (!handle) return std::unexpected(handle.error());
+  if (::renameat(handle->get(), kManifestName, handle->get(), aside.c_str()) != 0)
+    return base::fault_from_errno("move aside", path_in(directory), errno);
+  moved_to = directory + "/" + aside;
+  return Manifest{};
+}
+
+base::Result<void> write_manifest(const host::Root& root, const std::string& directory,
+                                  const Manifest& manifest) {
+  return write_whole_file(root, directory, kManifestName, render_manifest(manifest), 0644);
+}
+
+}  // namespace allocd::enforcer

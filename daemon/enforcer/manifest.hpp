@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the enforcer remembers between runs: which targets it wrote, and the fuse of each unit they reach.
+//
+// Kept as JSON in its state directory, world-readable: the observer shows phases and counters from it. Losing
+// it loses no drop-in (their own headers say whose they are), only the fuse's memory and the counters. A file
+// that cannot be understood is moved aside, never overwritten. Written whole (temporary file, fsync, rename).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/root.hpp"
+#include "policy/fuse.hpp"
+
+namespace allocd::enforcer {
+
+struct UnitRecord {
+  policy::FuseMemory fuse;
+  bool restarted_by_us = false;
+  bool operator==(const UnitRecord&) const = default;
+};
+
+struct TargetRecord {
+  std::string service;             // the policy's name
+  std::string digest;              // of what was asked for, and of the library's file
+  std::vector<std::string> paths;  // our files
+  std::vector<std::string> made_directories;  // those of `paths` that were not there before
+  bool automatic = false;          // written by enforcement, not by hand
+  double applied_at = 0;           // seconds since the epoch
+  std::map<std::string, UnitRecord> units;
+  std::string rolled_back;  // why the fuse took it back; "" when it did not
+  double rolled_back_at = 0;
+  std::vector<std::string> journal;  // the unit's last lines then
+  bool operator==(const TargetRecord&) const = default;
+};
+
+struct LastRun {
+  double at = 0;
+  std::string verb;  // reconcile, apply, revert
+  bool success = true;
+  std::string error;          // "" or one line
+  std::uint32_t changed = 0;  // targets written or removed
+  std::uint32_t blocked = 0;
+  bool operator==(const LastRun&) const = default;
+};
+
+struct Manifest {
+  std::map<std::string, TargetRecord> targets;
+  std::uint64_t applied_total = 0;  // targets written, since the state directory was made
+  std::uint64_t reverted_total = 0;
+  std::uint64_t rolled_back_total = 0;
+  std::uint64_t restarts_total = 0;
+  bool reload_needed = false;          // files were changed, and systemd has not read its files since
+  std::vector<double> automatic_runs;  // when; the last ones, for the rate limit
+  LastRun last_run;
+  bool operator==(const Manifest&) const = default;
+};
+
+inline constexpr const char* kStateDirectory = "/var/lib/allocd-enforcer";
+// What `rolled_back` says when nobody but the operator took a drop-in away.
+inline constexpr const char* kRevertedByHand = "reverted by hand";
+inline constexpr const char* kManifestName = "manifest.json";
+
+[[nodiscard]] std::string render_manifest(const Manifest& manifest);
+// Anything hostile or truncated is a Fault; a newer schema_version is refused.
+[[nodiscard]] base::Result<Manifest> parse_manifest(std::string_view text);
+
+// An absent file is an empty manifest.
+[[nodiscard]] base::Result<Manifest> read_manifest(const host::Root& root, const std::string& directory);
+// As read_manifest; one that cannot be parsed is renamed to manifest.json.bad-<seconds>, told in `moved_to`.
+[[nodiscard]] base::Result<Manifest> take_manifest(const host::Root& root, const std::string& directory,
+                                                   std::string& moved_to);
+[[nodiscard]] base::Result<void> write_manifest(const host::Root& root, const std::string& directory,
+                                                const Manifest& manifest);
+
+}  // namespace allocd::enforcer

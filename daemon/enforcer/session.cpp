@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "enforcer/events.hpp"
+#include "enforcer/fuse_watch.hpp"
+#include "host/drop_in.hpp"
+#include "host/owned_file.hpp"
+#include "kernel/system.hpp"
+#include "policy/selection.hpp"
+
+namespace allocd::enforcer {
+
+namespace {
+
+using policy::Action;
+using policy::FusePhase;
+using policy::PlanItem;
+
+bool is_change(const PlanItem& item) {
+  return item.action == Action::write || item.action == Action::remove;
+}
+
+bool is_loaded(const host::UnitFacts& facts, const std::string& path) {
+  return std::ranges::count(facts.drop_in_paths, path) > 0;
+}
+
+// Whether systemd's view of the unit is not what lies on disk.
+bool is_unread(const host::UnitFacts& facts, const PlanItem& item) {
+  if (item.action == Action::blocked || item.owned_paths.empty()) return false;
+  if (facts.need_daemon_reload) return true;
+  return std::ranges::any_of(item.owned_paths, [&](const std::string& path) {
+    const bool is_drop_in = path.ends_with(host::kDropInName) && !path.starts_with(host::kSystemQuadlets);
+    return is_drop_in && !is_loaded(facts, path);
+  });
+}
+
+bool item_failed(const Report& report, const PlanItem& item) {
+  return std::ranges::any_of(report.items, [&](const ItemReport& done) {
+    return done.item.target == item.target && !done.error.empty();
+  });
+}
+
+std::string digest_of(const PlanItem& item, const Survey& survey) {
+  if (item.units.empty()) return "";
+  const auto digest = survey.digests.find(item.units.front());
+  return digest == survey.digests.end() ? "" : digest->second;
+}
+
+}  // namespace
+
+Session::Session(const host::Root& root, const settings::Settings& settings, SessionOptions options,
+                 preflight::CanaryRunner& runner, host::Journal& journal)
+    : root_(root),
+      settings_(settings),
+      options_(std::move(options)),
+      runner_(runner),
+      journal_(journal),
+      control_({.address = options_.bus_address}) {
+}
+
+base::Result<std::unique_ptr<Session>> Session::open(const host::Root& root,
+                                                     const settings::Settings& settings,
+                                                     SessionOptions options, preflight::CanaryRunner& runner,
+                                                     host::Journal& journal) {
+  std::unique_ptr<Session> session(new Session(root, settings, std::move(options), runner, journal));
+  auto watch = UnitWatch::open(session->options_.bus_address);
+  if (!watch) return std::unexpected(watch.error());
+  session->watch_ = std::move(*watch);
+  std::string moved_to;
+  auto manifest = take_manifest(root, session->options_.state_directory, moved_to);
+  if (!manifest) return std::unexpected(manifest.error());
+  session->manifest_ = std::move(*manifest);
+  if (!moved_to.empty())
+    journal.log(host::Priority::warning, "", "the manifest could not be understood and is now " + moved_to,
+                {});
+  session->tidy();
+  if (auto read = session->reread(); !read) return std::unexpected(read.error());
+  return session;
+}
+
+// What a run that was killed left half done.
+void Session::tidy() {
+  for (auto& [target, record] : manifest_.targets) {
+    for (const auto& path : record.paths)
+      (void)host::remove_leftovers(root_, path.substr(0, path.rfind('/')));
+    // Noted before systemd was asked for it: perhaps it never was.
+    for (auto& [name, unit] : record.units) {
+      if (unit.fuse.phase == FusePhase::waiting) unit.restarted_by_us = false;
+    }
+  }
+}
+
+// ---- carrying out ----------------------------------------------------------------------------------------
+
+Report Session::carry_out(const Request& request) {
+  Report report{.request = request,
+                .items = {},
+                .reloaded = false,
+                .reload_error = {},
+                .restarted = {},
+                .pending = {},
+                .error = {}};
+  const auto give_up = [&](const base::Fault& fault) {
+    report.error = fault.message();
+    (void)reread();  // for the units that settle
+    finish(request, report);
+    return report;
+  };
+  const auto survey = take_survey(root_, settings_, *watch_, control_, manifest_, request);
+  if (!survey) return give_up(survey.error());
+  auto plan = decide_request(*survey, manifest_, request);
+  if (!plan) return give_up(plan.error());
+  preflight::Preflight preflight(root_, runner_, {.canary = options_.canary});
+  check_items(*plan, *survey, preflight);
+  apply_items(*plan, *survey, report);
+  reload_if_needed(*plan, report);
+  if (auto again = reread(); !again && report.error.empty()) report.error = again.error().message();
+  arm(*plan, report);
+  finish_rollbacks();
+  restart_due(&report);
+  list_pending(*plan, report);
+  // Where nothing is enforced, the run that follows each request has nothing to say of it.
+  if (request.verb != Verb::reconcile || !plan->items.empty()) {
+    finish(request, report);
+  } else {
+    (void)save();
+  }
+  return report;
+}
+
+bool Session::enforce() {
+  // Two that undo each other's work (a configuration manager and we) must not do so all day.
+  constexpr std::size_t kMostRuns = 60;
+  constexpr double kRunsWithin = 600;
+  auto& runs = manifest_.automatic_runs;
+  const double now = kernel::realtime_now();
+  std::erase_if(runs, [&](double at) { return at > now || now - at > kRunsWithin; });
+  if (runs.size() >= kMostRuns) {
+    log_refused(journal_, fmt::format("{} runs in the last {:.0f} minutes; something undoes what they do",
+                                      runs.size(), kRunsWithin / 60));
+    return false;
+  }
+  const Report report = carry_out({});
+  const bool has_changed =
+      std::ranges::any_of(report.items, [](const ItemReport& done) { return is_change(done.item); });
+  if (has_changed) {
+    runs.push_back(now);
+    (void)save();
+  }
+  return report.error.empty() && report.reload_error.empty() &&
+         std::ranges::all_of(report.items, [](const ItemReport& done) { return done.error.empty(); });
+}
+
+void Session::apply_items(policy::Plan& plan, const Survey& survey, Report& report) {
+  for (auto& item : plan.items) {
+    if (item.action == Action::blocked) log_blocked(journal_, item);
+    const bool is_named = std::ranges::count(report.request.units, item.target) > 0;
+    if (is_change(item)) {
+      apply_one(item, survey, report);
+    } else if (item.action == Action::blocked || is_named) {
+      report.items.push_back({item, ""});
+    }
+  }
+}
+
+void Session::apply_one(PlanItem& item, const Survey& survey, Report& report) {
+  const auto targets_before = manifest_.targets;
+  const bool reload_was_needed = std::exchange(manifest_.reload_needed, true);
+  note_target(item, survey, report.request);
+  // Without the record there would be no fuse.
+  std::string error = save() ? apply_item(root_, item, manifest_.targets[item.target].made_directories)
+                             : std::string("what is to be remembered of it cannot be written");
+  if (error.empty()) {
+    log_applied(journal_, item);
+    note_applied(item, survey, report.request);
+  } else {
+    log_failed(journal_, item, error);
+    manifest_.targets = targets_before;
+    manifest_.reload_needed = reload_was_needed;
+  }
+  report.items.push_back({item, std::move(error)});
+}
+
+// Before the files: a run killed in between leaves a record that the next one finds and goes on from.
+void Session::note_target(const PlanItem& item, const Survey& survey, const Request& request) {
+  auto& record = manifest_.targets[item.target];
+  for (auto& directory : list_missing_directories(root_, item))
+    record.made_directories.push_back(std::move(directory));
+  if (item.action == Action::remove) return;
+  record.service = item.service;
+  record.paths = item.owned_paths;
+  record.automatic = request.verb == Verb::reconcile || is_enforced_service(item.service);
+  record.applied_at = kernel::realtime_now();
+  record.digest = digest_of(item, survey);
+  record.rolled_back.clear();
+  record.journal.clear();
+  record.units.clear();
+}
+
+void Session::note_applied(const PlanItem& item, const Survey& survey, const Request& request) {
+  if (item.action == Action::write) {
+    ++manifest_.applied_total;
+    return;
+  }
+  ++manifest_.reverted_total;
+  auto& record = manifest_.targets[item.target];
+  const auto* service = item.units.empty() ? nullptr : policy::find_service(settings_, item.units.front());
+  if (service != nullptr) record.service = service->name;
+  if (request.verb == Verb::revert && is_enforced_service(record.service)) {
+    // Or enforcement would put it back at once.
+    record.digest = digest_of(item, survey);
+    record.rolled_back = kRevertedByHand;
+    record.rolled_back_at = kernel::realtime_now();
+    record.units.clear();
+    record.paths.clear();
+  } else {
+    manifest_.targets.erase(item.target);
+  }
+}
+
+bool Session::is_enforced_service(const std::string& name) const {
+  const auto service = std::ranges::find(settings_.services, name, &settings::Service::name);
+  return service != settings_.services.end() &&
+         settings::effective_mode(settings_, *service) == settings::Mode::enforce;
+}
+
+void Session::reload_if_needed(const policy::Plan& plan, Report& report) {
+  const bool is_stale = std::ranges::any_of(plan.items, [&](const PlanItem& item) {
+    return !item_failed(report, item) && std::ranges::any_of(item.units, [&](const std::string& name) {
+      const auto facts = watch_->units().find(name);
+      return facts != watch_->units().end() && facts->second.load_state == "loaded" &&
+             is_unread(facts->second, item);
+    });
+  });
+  if (manifest_.reload_needed || is_stale) reload(report);
+}
+
+void Session::reload(Report& report) {
+  const auto done = control_.reload();
+  report.reloaded = done.has_value();
+  manifest_.reload_needed = !done;
+  if (done) return;
+  report.reload_error = done.error().message();
+  log_reload_failed(journal_, report.reload_error);
+}
+
+base::Result<void> Session::reread() {
+  auto selection = policy::select_units(settings_);
+  for (const auto& [target, record] : manifest_.targets) {
+    for (const auto& [unit, unused] : record.units) selection.names.push_back(unit);
+  }
+  return watch_->read(selection, kReadLimit);
+}
+
+// Units that systemd has just given their drop-in; those armed already keep what they remember. One whose
+// drop-in was not written, or not read, would be restarted and blamed for nothing.
+void Session::arm(const policy::Plan& plan, const Report& report) {
+  for (const auto& item : plan.items) {
+    const auto record = manifest_.targets.find(item.target);
+    if (record == manifest_.targets.end() || !record->second.rolled_back.empty()) continue;
+    if (item.action == Action::remove || item.action == Action::blocked || item.owned_paths.empty()) continue;
+    if (item_failed(report, item)) continue;
+    for (const auto& unit : item.units) {
+      const auto facts = watch_->units().find(unit);
+      if (facts == watch_->units().end() || is_unread(facts->second, item)) continue;
+      record->second.units.try_emplace(unit, UnitRecord{policy::arm_fuse(view_of(facts->second)), false});
+    }
+  }
+}
+
+void Session::list_pending(const policy::Plan& plan, Report& report) const {
+  for (const auto& item : plan.items) {
+    const auto record = manifest_.targets.find(item.target);
+    if (record == manifest_.targets.end()) continue;
+    for (const auto& [unit, state] : record->second.units) {
+      const auto facts = watch_->units().find(unit);
+      const bool is_running = facts != watch_->units().end() && facts->second.active_state == "active";
+      if (is_running && state.fuse.phase == FusePhase::waiting && !state.restarted_by_us)
+        report.pending.push_back(unit);
+    }
+  }
+}
+
+void Session::finish(const Request& request, const Report& report) {
+  LastRun& run = manifest_.last_run;
+  run = {.at = kernel::realtime_now(),
+         .verb = std::string(kVerbNames.name(request.verb)),
+         .success = true,
+         .error = report.error.empty() ? report.reload_error : report.error,
+         .changed = 0,
+         .blocked = 0};
+  for (const auto& [item, error] : report.items) {
+    if (run.error.empty()) run.error = error;
+    if (error.empty() && is_change(item)) ++run.changed;
+    if (item.action == Action::blocked) ++run.blocked;
+  }
+  run.success = run.error.empty();
+  (void)save();
+}
+
+bool Session::save() {
+  const auto saved = write_manifest(root_, options_.state_directory, manifest_);
+  if (saved) return true;
+  journal_.log(host::Priority::error, "", saved.error().message(), {});
+  has_failed_ = true;
+  return false;
+}
+
+}  // namespace allocd::enforcer

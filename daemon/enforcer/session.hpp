@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of the enforcer: carries requests out, restarts what the policy lets it, and stands by the fuse
+// until no unit it reached is settling any more.
+//
+// The caller holds the lock. Each step leaves a state from which the next run goes on: a file is old or new
+// as a whole, the manifest is written before the files and after them, and systemd is asked to read its files
+// whenever what it has loaded is not what lies on disk. Blocking; single-threaded.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "enforcer/carry_out.hpp"
+#include "enforcer/manifest.hpp"
+#include "enforcer/request.hpp"
+#include "enforcer/survey.hpp"
+#include "enforcer/unit_watch.hpp"
+#include "host/journal.hpp"
+#include "host/root.hpp"
+#include "host/systemd_control.hpp"
+#include "preflight/canary.hpp"
+#include "settings/settings.hpp"
+
+namespace allocd::enforcer {
+
+struct SessionOptions {
+  std::string state_directory = kStateDirectory;
+  std::string bus_address;
+  std::string canary{preflight::kCanaryPath};
+};
+
+class Session {
+ public:
+  // `settings` must have been found trustworthy by the caller, and outlive the session.
+  [[nodiscard]] static base::Result<std::unique_ptr<Session>> open(const host::Root& root,
+                                                                   const settings::Settings& settings,
+                                                                   SessionOptions options,
+                                                                   preflight::CanaryRunner& runner,
+                                                                   host::Journal& journal);
+
+  // Never throws an item away for another's sake: the report says what became of each.
+  [[nodiscard]] Report carry_out(const Request& request);
+
+  // What `mode: enforce` asks for, at most kMostRuns times in kRunsWithin. False when something failed.
+  [[nodiscard]] bool enforce();
+
+  // One look at every unit under the fuse: rolls back, settles, restarts what is due. True while there is one
+  // to look at again soon.
+  [[nodiscard]] bool look_after();
+  // Whether something went wrong that no report tells of: a restart, a rollback, the manifest.
+  [[nodiscard]] bool has_failed() const { return has_failed_; }
+  // Waits for something to happen in systemd, `time` at most.
+  void wait(std::chrono::milliseconds time) { watch_->follow(time); }
+
+ private:
+  Session(const host::Root& root, const settings::Settings& settings, SessionOptions options,
+          preflight::CanaryRunner& runner, host::Journal& journal);
+  void tidy();
+  // Carrying out.
+  void apply_items(policy::Plan& plan, const Survey& survey, Report& report);
+  void apply_one(policy::PlanItem& item, const Survey& survey, Report& report);
+  void note_target(const policy::PlanItem& item, const Survey& survey, const Request& request);
+  void note_applied(const policy::PlanItem& item, const Survey& survey, const Request& request);
+  [[nodiscard]] bool is_enforced_service(const std::string& name) const;
+  void reload_if_needed(const policy::Plan& plan, Report& report);
+  void reload(Report& report);
+  [[nodiscard]] base::Result<void> reread();
+  void arm(const policy::Plan& plan, const Report& report);
+  void list_pending(const policy::Plan& plan, Report& report) const;
+  void finish(const Request& request, const Report& report);
+  [[nodiscard]] bool save();
+  // Restarts.
+  [[nodiscard]] bool may_restart(const settings::Service& service) const;
+  void restart_due(Report* report);
+  void for_each_unit(const std::function<void(TargetRecord&, const std::string&, UnitRecord&)>& call);
+  // nullptr: systemd does not know it, or has no file for it.
+  [[nodiscard]] const host::UnitFacts* find_loaded(const std::string& name) const;
+  // The fuse.
+  void look_at(TargetRecord& target, const std::string& name, const host::UnitFacts& facts, UnitRecord& unit);
+  [[nodiscard]] bool may_await(const std::string& name, const host::UnitFacts& facts);
+  void blow(TargetRecord& target, const std::string& name, const host::UnitFacts& facts,
+            const UnitRecord& unit);
+  void finish_rollbacks();
+  [[nodiscard]] bool take_files_back(const std::string& target, TargetRecord& record);
+  void bring_back(const TargetRecord& record);
+
+  const host::Root& root_;
+  const settings::Settings& settings_;
+  SessionOptions options_;
+  preflight::CanaryRunner& runner_;
+  host::Journal& journal_;
+  host::SystemdControl control_;
+  std::unique_ptr<UnitWatch> watch_;
+  Manifest manifest_;
+  bool has_failed_ = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> down_since_;  // of those we restarted
+};
+
+}  // namespace allocd::enforcer

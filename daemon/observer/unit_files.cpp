@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observer/unit_files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "host/drop_in.hpp"
+#include "host/system_directories.hpp"
+#include "policy/desired.hpp"
+#include "unitfile/read.hpp"
+
+namespace allocd::observer {
+
+namespace {
+
+using unitfile::EnvironmentFileText;
+using unitfile::Origin;
+
+constexpr std::array kShown{policy::kPreloadVariable, policy::kMallocConfVariable, policy::kTunablesVariable};
+
+std::string directory_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+std::int64_t to_nanoseconds(const timespec& time) {
+  return (std::int64_t{time.tv_sec} * 1'000'000'000) + time.tv_nsec;
+}
+
+snapshot::Variable to_shown(std::string_view name, const unitfile::Variable& variable) {
+  snapshot::Variable shown{std::string(name), variable.value, variable.is_set, {}};
+  for (const auto& each : variable.contributions)
+    shown.contributions.push_back(
+        {each.origin, each.path, each.line, each.value, each.wins, each.reset_by.has_value()});
+  return shown;
+}
+
+// Made of places and names alone: a line of a file may hold a secret.
+std::vector<std::string> list_doubts(const unitfile::UnitSources& sources,
+                                     const unitfile::Environment& environment) {
+  std::vector<std::string> doubts = sources.doubts;  // files that cannot be read, and why
+  for (const auto& file : unitfile::list_environment_files(sources)) {
+    const auto found = sources.environment_files.find(file.path);
+    if (found == sources.environment_files.end()) continue;
+    const auto place = fmt::format("{}:{}: ", file.named_in, file.line);
+    if (found->second.outcome == EnvironmentFileText::Outcome::unreadable)
+      doubts.push_back(place + fmt::format("what {} sets is not known: {}", file.path, found->second.cause));
+    if (found->second.outcome == EnvironmentFileText::Outcome::absent && !file.ignore_missing)
+      doubts.push_back(place +
+                       fmt::format("there is no file {}; systemd does not start the unit", file.path));
+  }
+  for (const auto name : kShown) {
+    const auto found = environment.variables.find(std::string(name));
+    if (found == environment.variables.end()) continue;
+    for (const auto& each : found->second.contributions) {
+      if (!each.is_resolved)
+        doubts.push_back(
+            fmt::format("{}:{}: {} has a specifier that is not known here", each.path, each.line, name));
+    }
+  }
+  if (!environment.can_start) doubts.emplace_back("as its files are, systemd does not start the unit");
+  for (auto& doubt : doubts) doubt = base::escape_for_terminal(doubt);
+  return doubts;
+}
+
+snapshot::Environment to_environment(const unitfile::UnitSources& sources,
+                                     const unitfile::Environment& environment) {
+  snapshot::Environment shown;
+  shown.known = true;
+  for (const auto name : kShown) {
+    const auto found = environment.variables.find(std::string(name));
+    if (found != environment.variables.end()) shown.variables.push_back(to_shown(name, found->second));
+  }
+  shown.doubts = list_doubts(sources, environment);
+  return shown;
+}
+
+// Files after the last one that sets the preload: each would win over it.
+std::vector<std::string> list_unread(const unitfile::UnitSources& sources,
+                                     const unitfile::Variable& preload) {
+  std::vector<std::string> unread;
+  for (const auto& file : unitfile::list_environment_files(sources)) {
+    const auto found = sources.environment_files.find(file.path);
+    if (found == sources.environment_files.end()) continue;
+    const bool sets_it = std::ranges::any_of(found->second.files, [&](const unitfile::SourceText& text) {
+      return std::ranges::any_of(preload.contributions, [&](const auto& each) {
+        return each.origin == Origin::environment_file && each.path == text.path;
+      });
+    });
+    if (sets_it) unread.clear();
+    if (found->second.outcome == EnvironmentFileText::Outcome::unreadable) unread.push_back(file.path);
+  }
+  return unread;
+}
+
+// Whether what was read is what systemd has: a unit file we may not read can name files that it knows of.
+bool is_whole(const unitfile::UnitSources& sources, const host::UnitFacts& facts) {
+  const auto files = unitfile::list_environment_files(sources);
+  return std::ranges::all_of(facts.environment_files, [&](const host::EnvironmentFile& loaded) {
+    return std::ranges::count(files, loaded.path, &unitfile::EnvironmentFilePath::path) > 0;
+  });
+}
+
+const unitfile::Contribution* find_winner(const unitfile::Variable& variable) {
+  const auto found = std::ranges::find(variable.contributions, true, &unitfile::Contribution::wins);
+  return found == variable.contributions.end() ? nullptr : &*found;
+}
+
+// The path of the program below RootDirectory=.
+std::string program_of(const host::UnitFacts& facts) {
+  if (facts.exec_start.empty() || facts.exec_start.front().empty()) return "";
+  const bool has_root = !facts.root_directory.empty() && facts.root_directory != "/";
+  return (has_root ? facts.root_directory : "") + facts.exec_start.front().front();
+}
+
+// Every file whose change matters.
+std::vector<std::string> list_paths(const unitfile::UnitSources& sources, const host::UnitFacts& facts) {
+  std::vector<std::string> paths = host::owned_paths_of(facts.name, facts.source_path);
+  if (auto program = program_of(facts); !program.empty()) paths.push_back(std::move(program));
+  for (const auto& file : sources.files) paths.push_back(file.path);
+  for (const auto& [path, text] : sources.environment_files) {
+    paths.push_back(path);
+    for (const auto& file : text.files) paths.push_back(file.path);
+    // A pattern: what it matches changes with its directory.
+    paths.push_back(directory_of(path.substr(0, path.find_first_of("*?["))));
+  }
+  std::erase(paths, "");
+  std::ranges::sort(paths);
+  paths.erase(std::ranges::unique(paths).begin(), paths.end());
+  return paths;
+}
+
+// PrivateTmp= gives the observer a /tmp of its own: what is not there is not known to be absent.
+void doubt_temporary_files(unitfile::UnitSources& sources) {
+  namespace directories = host::system_directories;
+  for (auto& [path, text] : sources.environment_files) {
+    const bool is_temporary = path.starts_with(std::string(directories::kTemporary) + "/") ||
+                              path.starts_with(std::string(directories::kLargeTemporary) + "/");
+    if (!is_temporary || text.outcome != EnvironmentFileText::Outcome::absent) continue;
+    text.outcome = EnvironmentFileText::Outcome::unreadable;
+    text.cause = "the observer does not see the host's temporary files";
+  }
+}
+
+}  // namespace
+
+const UnitFilesView& UnitFiles::look(const host::UnitFacts& facts,
+                                     const std::vector<std::string>& manager_environment, double now) {
+  Known& known = units_[facts.name];
+  auto key = key_of(facts, manager_environment);
+  const bool is_same = !known.is_first && known.generation == generation_ && known.key == key;
+  if (is_same && is_current(known.stamps)) return known.view;
+  known.key = std::move(key);
+  known.generation = generation_;
+  read(facts, manager_environment, now, known);
+  return known.view;
+}
+
+void UnitFiles::forget_unless(const std::function<bool(const std::string&)>& is_watched) {
+  const auto is_gone = [&](const auto& entry) { return !is_watched(entry.first); };
+  if (std::erase_if(units_, is_gone) == 0) return;
+  std::erase_if(directories_of_, is_gone);
+  index_directories();
+}
+
+UnitFiles::Key UnitFiles::key_of(const host::UnitFacts& facts,
+                                 const std::vector<std::string>& manager_environment) {
+  Key key{{facts.fragment_path, facts.source_path, facts.root_directory},
+          facts.drop_in_paths,
+          manager_environment,
+          {}};
+  for (const auto& file : facts.environment_files) key.back().push_back(file.path);
+  if (!facts.exec_start.empty()) key.push_back(facts.exec_start.front());
+  return key;
+}
+
+UnitFiles::Stamp UnitFiles::stamp(const std::string& path) const {
+  const auto status = root_.status(path);
+  if (!status) return {.error = status.error().code == 0 ? -1 : status.error().code};
+  return {.error = 0,
+          .inode = status->st_ino,
+          .size = status->st_size,
+          .modified = to_nanoseconds(status->st_mtim),
+          .changed = to_nanoseconds(status->st_ctim)};
+}
+
+UnitFiles::Stamps UnitFiles::stamp_all(const std::vector<std::string>& paths) const {
+  Stamps stamps;
+  for (const auto& path : paths) stamps.emplace_back(path, stamp(path));
+  return stamps;
+}
+
+bool UnitFiles::is_current(const Stamps& stamps) const {
+  return std::ranges::all_of(stamps, [&](const auto& entry) { return stamp(entry.first) == entry.second; });
+}
+
+// Stamps are taken between two reads: what changes after them is seen by the next look.
+void UnitFiles::read(const host::UnitFacts& facts, const std::vector<std::string>& manager_environment,
+                     double now, Known& known) {
+  ++reads_;
+  const auto read_sources = [&] {
+    auto sources = unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths,
+                                          manager_environment);
+    doubt_temporary_files(sources);
+    return sources;
+  };
+  known.stamps = stamp_all(list_paths(read_sources(), facts));
+  const auto sources = read_sources();
+  const auto environment = unitfile::compute_environment(sources);
+  const auto found = environment.variables.find(std::string(policy::kPreloadVariable));
+  const unitfile::Variable preload =
+      found == environment.variables.end() ? unitfile::Variable{} : found->second;
+
+  UnitFilesView& view = known.view;
+  const bool is_changed = view.preload && (view.preload->variable.value != preload.value ||
+                                           view.preload->variable.is_set != preload.is_set);
+  const auto* winner = find_winner(preload);
+  if (winner != nullptr && winner->origin == Origin::environment_file && (known.is_first || is_changed)) {
+    const auto at = stamp(winner->path);
+    view.changed_at = static_cast<double>(std::max(at.modified, at.changed)) * 1e-9;
+  } else if (is_changed) {
+    view.changed_at = now;
+  }
+  view.preload.reset();
+  if (is_whole(sources, facts)) view.preload = policy::PreloadSources{preload, list_unread(sources, preload)};
+  view.environment = to_environment(sources, environment);
+  view.drop_in = read_drop_in(root_, facts);
+  view.starts_script = read_starts_script(root_, facts);
+  known.is_first = false;
+
+  std::set<std::string> directories;
+  for (const auto& path : host::owned_paths_of(facts.name, facts.source_path))
+    directories.insert(directory_of(path));
+  if (auto& before = directories_of_[facts.name]; before != directories) {
+    before = std::move(directories);
+    index_directories();
+  }
+}
+
+void UnitFiles::index_directories() {
+  directories_.clear();
+  for (const auto& [unit, directories] : directories_of_)
+    directories_.insert(directories.begin(), directories.end());
+}
+
+}  // namespace allocd::observer

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "engine/engine.hpp"
+#include "host/drop_in.hpp"
+#include "policy/assess.hpp"
+#include "policy/candidate.hpp"
+#include "policy/obstacles.hpp"
+#include "policy/preload.hpp"
+
+namespace allocd::policy {
+
+namespace {
+
+using settings::Wanted;
+using unitfile::Ownership;
+
+// What one unit comes to when its files lie at one target.
+struct Outcome {
+  std::string target;
+  Action action = Action::keep;  // keep: nothing is wanted, or nothing can be; write: `texts` are wanted
+  PlanReason reason = PlanReason::not_needed;
+  std::string sentence;
+  std::vector<std::string> notes;
+  std::vector<Assignment> environment;
+  FileTexts texts;
+};
+
+Outcome blocked(std::string target, PlanReason reason, std::string sentence) {
+  return {.target = std::move(target),
+          .action = Action::blocked,
+          .reason = reason,
+          .sentence = std::move(sentence),
+          .notes = {},
+          .environment = {},
+          .texts = {}};
+}
+
+Outcome kept(std::string target, PlanReason reason, std::string sentence) {
+  auto outcome = blocked(std::move(target), reason, std::move(sentence));
+  outcome.action = Action::keep;
+  return outcome;
+}
+
+std::string describe_policy(const settings::Service& service) {
+  return fmt::format("service {}: allocator {}", service.name,
+                     settings::kWantedNames.name(service.allocator));
+}
+
+Placement place(const UnitInput& unit, const std::string& target, const PlanOptions& options) {
+  const bool is_quadlet = host::quadlet_of(unit.source_path) == target;
+  const auto units = is_quadlet                                   ? host::kSystemQuadlets
+                     : unit.persist == settings::Persist::runtime ? host::kRuntimeUnits
+                                                                  : host::kSystemUnits;
+  const std::string directory = host::drop_in_directory(units, target);
+  return {.target = target,
+          .drop_in_path = fmt::format("{}/{}", directory, host::kDropInName),
+          .environment_path = fmt::format("{}/{}", directory, host::kEnvironmentFileName),
+          .policy = describe_policy(*unit.service),
+          .version = options.version};
+}
+
+std::string_view value_of(const unitfile::Environment& environment, const std::string& name) {
+  const auto found = environment.variables.find(name);
+  if (found == environment.variables.end() || !found->second.is_set) return "";
+  return found->second.value;
+}
+
+// Any path of the wanted allocator will do where the policy names none.
+bool preloads_wanted(const settings::Service& service, std::string_view preload) {
+  const auto entries = split_preload(preload);
+  const auto has = [&](const std::string& extra) { return std::ranges::count(entries, extra) > 0; };
+  return !service.library && decide_preload_kind(preload) == wanted_kind(service.allocator) &&
+         std::ranges::all_of(service.extra_preload, has);
+}
+
+// Whether the unit's own files do already what the policy asks for.
+bool is_satisfied(const settings::Service& service, const unitfile::Environment& existing,
+                  const std::vector<Assignment>& desired) {
+  return std::ranges::all_of(desired, [&](const Assignment& wanted) {
+    const auto value = value_of(existing, wanted.name);
+    return value == wanted.value || (wanted.name == kPreloadVariable && preloads_wanted(service, value));
+  });
+}
+
+Outcome decide_environment(const UnitInput& unit, const std::string& target, const PlanOptions& options) {
+  const auto sources = without_owned(unit.sources);
+  const auto existing = unitfile::compute_environment(sources);
+  if (auto place = find_own_allocator(existing);
+      place && unit.service->precedence == settings::Precedence::yield) {
+    return kept(target, PlanReason::yields,
+                fmt::format("the unit preloads an allocator itself at {}, and the policy yields", *place));
+  }
+  if (auto place = find_unresolved(existing)) {
+    return blocked(target, PlanReason::unit_unreadable,
+                   fmt::format("what {} sets holds a specifier that allocd cannot expand, so merging with it "
+                               "would be a guess",
+                               *place));
+  }
+  const bool needs_library = unit.service->allocator != Wanted::glibc;
+  if (needs_library && unit.library.empty())
+    return blocked(target,
+                   unit.library_is_unfit ? PlanReason::preflight_failed : PlanReason::library_not_found,
+                   unit.library_problem);
+  auto desired = decide_desired(*unit.service, unit.library, existing);
+  if (desired.empty()) return kept(target, PlanReason::not_needed, "the unit preloads no allocator");
+  if (is_satisfied(*unit.service, existing, desired))
+    return kept(target, PlanReason::not_needed, "the unit's own files set it already");
+  const Placement where = place(unit, target, options);
+  auto texts = host::quadlet_of(unit.source_path) == target
+                   ? make_quadlet_texts(desired, needs_library ? unit.library : "", where)
+                   : find_texts(sources, desired, where);
+  if (!texts) return blocked(target, texts.error().reason, texts.error().sentence);
+  return {.target = target,
+          .action = Action::write,
+          .reason = PlanReason::to_apply,
+          .sentence = describe_policy(*unit.service),
+          .notes = existing.doubts,
+          .environment = std::move(desired),
+          .texts = std::move(*texts)};
+}
+
+Outcome decide_unit(const UnitInput& unit, const std::string& target, const PlanOptions& options) {
+  if (unit.service == nullptr || unit.service->allocator == Wanted::any)
+    return kept(target, PlanReason::no_policy, "the policy asks for nothing");
+  if (auto obstacle = find_obstacle(unit, target))
+    return obstacle->reason == PlanReason::unit_not_found
+               ? kept(target, obstacle->reason, std::move(obstacle->sentence))
+               : blocked(target, obstacle->reason, std::move(obstacle->sentence));
+  return decide_environment(unit, target, options);
+}
+
+// The quadlet of a container; else the template where the policy covers all of it; else the unit.
+std::string target_of(const UnitInput& unit) {
+  if (auto quadlet = host::quadlet_of(unit.source_path); quadlet && is_container(unit)) return *quadlet;
+  if (auto whole = host::template_of(unit.name); whole && unit.covers_template) return *whole;
+  return unit.name;
+}
+
+struct Decided {
+  const UnitInput* unit;
+  Outcome outcome;
+};
+
+std::string expected_text(const Outcome& outcome) {
+  auto all = fmt::format("{} {}", kActionNames.name(outcome.action),
+                         outcome.action == Action::write ? "" : kPlanReasonNames.name(outcome.reason));
+  for (const auto& [path, text] : outcome.texts) all += path + '\0' + text;
+  return all;
+}
+
+// A unit that cannot start keeps what it has, and has no say in what the others of its template share.
+bool keeps_all(const Decided& decided) {
+  return decided.outcome.reason == PlanReason::unit_not_found;
+}
+
+// The first of a target speaks for it. Only units of one quadlet can come to something else at the same
+// target; then what stands in the way of one stands in the way of all.
+bool is_weightier(const Decided& left, const Decided& right) {
+  const auto key = [](const Decided& one) {
+    return std::tuple(std::string_view(one.outcome.target), one.outcome.action != Action::blocked,
+                      one.outcome.action != Action::write, std::string_view(one.unit->name));
+  };
+  return key(left) < key(right);
+}
+
+// Units of one template share its drop-in only if each of them would get the very same one.
+std::vector<Decided> decide_units(const std::vector<UnitInput>& units, const PlanOptions& options) {
+  std::map<std::string, std::set<std::string>> variants;
+  std::vector<Decided> decided;
+  for (const auto& unit : units) {
+    decided.push_back({&unit, decide_unit(unit, target_of(unit), options)});
+    auto& outcome = decided.back().outcome;
+    if (keeps_all(decided.back())) {
+      outcome.target = unit.name;
+    } else {
+      variants[outcome.target].insert(expected_text(outcome));
+    }
+  }
+  for (auto& [unit, outcome] : decided) {
+    if (outcome.target == unit->name || variants[outcome.target].size() == 1) continue;
+    if (host::quadlet_of(unit->source_path) == outcome.target) continue;
+    outcome = decide_unit(*unit, unit->name, options);
+  }
+  std::ranges::sort(decided, is_weightier);
+  return decided;
+}
+
+// ---- from outcomes to items ------------------------------------------------------------------------------
+
+struct Disk {
+  std::map<std::string, const OwnedFile*> files;
+  std::set<std::string> claimed;  // wanted by an item, or left alone for its sake
+};
+using Items = std::map<std::string, PlanItem>;
+
+// A file of ours that may not be written over or removed: the reason, or nothing.
+std::optional<Obstacle> guard(const OwnedFile& file, const PlanOptions& options) {
+  if (!file.is_regular)
+    return Obstacle{PlanReason::foreign_file,
+                    file.path + " is no regular file of root's: allocd does not touch it"};
+  switch (unitfile::decide_ownership(file.text)) {
+    case Ownership::ours:
+      return std::nullopt;
+    case Ownership::tampered:
+      if (options.take_tampered) return std::nullopt;
+      return Obstacle{PlanReason::tampered,
+                      file.path + " was edited by hand and is left alone; --force takes it back"};
+    case Ownership::foreign:
+      return Obstacle{PlanReason::foreign_file,
+                      file.path + " was not written by allocd: move it away to let allocd write its own"};
+  }
+  return std::nullopt;
+}
+
+std::string_view without_comments(std::string_view text) {
+  while (text.starts_with('#')) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return text;
+}
+
+// A new version of allocd, or a service renamed, is no reason to touch a file: its units would seem to need a
+// restart.
+bool says_the_same(const OwnedFile& file, std::string_view wanted) {
+  return file.is_regular && unitfile::decide_ownership(file.text) == Ownership::ours &&
+         without_comments(file.text) == without_comments(wanted);
+}
+
+void add_change(PlanItem& item, const Disk& disk, const std::string& path, std::optional<std::string> after,
+                const PlanOptions& options) {
+  const auto found = disk.files.find(path);
+  const OwnedFile* file = found == disk.files.end() ? nullptr : found->second;
+  if (file == nullptr && !after) return;
+  if (file != nullptr && after && says_the_same(*file, *after)) return;
+  if (file != nullptr) {
+    if (auto obstacle = guard(*file, options))
+      return block(item, obstacle->reason, std::move(obstacle->sentence));
+  }
+  item.files.push_back({path, file == nullptr ? std::nullopt : std::optional(file->text), std::move(after)});
+}
+
+PlanItem make_item(const Decided& decided, Disk& disk, const PlanOptions& options) {
+  const auto& [unit, outcome] = decided;
+  PlanItem item{.target = outcome.target,
+                .units = {},
+                .service = unit->service ? unit->service->name : "",
+                .action = outcome.action,
+                .reason = outcome.reason,
+                .sentence = outcome.sentence,
+                .notes = outcome.notes,
+                .files = {},
+                .environment = outcome.environment,
+                .owned_paths = {}};
+  for (const auto& [path, text] : outcome.texts) {
+    item.owned_paths.push_back(path);
+    disk.claimed.insert(path);
+    if (item.action == Action::write) add_change(item, disk, path, text, options);
+  }
+  return item;
+}
+
+// A file of our name that reaches the unit, is not what it should have, and may not be taken away: whatever
+// we wrote beside it, it could win.
+void block_beside(PlanItem& item, const UnitInput& unit, const Disk& disk, const PlanOptions& options) {
+  for (const auto& file : unit.on_disk) {
+    if (item.action == Action::blocked) return;
+    if (disk.claimed.contains(file.path)) continue;
+    if (auto obstacle = guard(file, options)) block(item, obstacle->reason, std::move(obstacle->sentence));
+  }
+}
+
+// What of ours reaches the unit and is wanted by nobody goes, with the item of the directory it lies in: a
+// file of a template is not one instance's to take.
+void add_removals(Items& items, const Decided& decided, const Disk& disk) {
+  for (const auto& file : decided.unit->on_disk) {
+    if (disk.claimed.contains(file.path)) continue;
+    const std::string owner = host::owner_of(file.path);
+    auto [at, is_new] = items.try_emplace(owner);
+    PlanItem& item = at->second;
+    if (is_new) {
+      item.target = owner;
+      item.reason = PlanReason::no_policy;
+      item.sentence = "nothing is asked for at this place any more";
+    }
+    if (item.service.empty() && decided.unit->service != nullptr) item.service = decided.unit->service->name;
+    const auto& name = decided.unit->name;
+    if (std::ranges::find(item.units, name) == item.units.end()) item.units.push_back(name);
+    const auto is_this = [&](const FileChange& change) { return change.path == file.path; };
+    if (std::ranges::none_of(item.files, is_this)) item.files.push_back({file.path, file.text, std::nullopt});
+  }
+}
+
+void settle(PlanItem& item) {
+  if (item.action == Action::blocked) return;
+  const bool wants_files = item.action == Action::write;
+  if (item.files.empty()) {
+    item.action = Action::keep;
+    if (wants_files) item.reason = PlanReason::in_place;
+    return;
+  }
+  const bool updates =
+      std::ranges::any_of(item.files, [](const FileChange& file) { return file.before.has_value(); });
+  item.action = wants_files ? Action::write : Action::remove;
+  if (wants_files && updates) item.reason = PlanReason::to_update;
+}
+
+}  // namespace
+
+bool Plan::has_changes() const {
+  return std::ranges::any_of(items, [](const PlanItem& item) {
+    return item.action == Action::write || item.action == Action::remove;
+  });
+}
+
+bool Plan::has_blocked() const {
+  return std::ranges::any_of(items, [](const PlanItem& item) { return item.action == Action::blocked; });
+}
+
+void block(PlanItem& item, PlanReason reason, std::string sentence) {
+  item.action = Action::blocked;
+  item.reason = reason;
+  item.sentence = std::move(sentence);
+  item.files.clear();
+}
+
+Plan decide_plan(const std::vector<UnitInput>& units, const PlanOptions& options) {
+  Disk disk;
+  for (const auto& unit : units) {
+    for (const auto& file : unit.on_disk) disk.files.emplace(file.path, &file);
+  }
+  const auto decided = decide_units(units, options);
+  Items items;
+  for (const auto& one : decided) {
+    auto [at, is_new] = items.try_emplace(one.outcome.target);
+    if (is_new) at->second = make_item(one, disk, options);
+    at->second.units.push_back(one.unit->name);
+  }
+  // After every item has claimed its own: a file of a template may be wanted by another unit of it.
+  for (const auto& one : decided) {
+    if (!keeps_all(one)) block_beside(items.at(one.outcome.target), *one.unit, disk, options);
+  }
+  // A unit that is stuck keeps what it has.
+  for (const auto& one : decided) {
+    if (!keeps_all(one) && items.at(one.outcome.target).action != Action::blocked) continue;
+    for (const auto& file : one.unit->on_disk) disk.claimed.insert(file.path);
+  }
+  for (const auto& one : decided) add_removals(items, one, disk);
+  Plan plan;
+  for (auto& [target, item] : items) {
+    settle(item);
+    std::ranges::sort(item.units);
+    std::ranges::sort(item.files, {},
+                      [](const FileChange& file) { return std::pair(!file.after, file.path); });
+    plan.items.push_back(std::move(item));
+  }
+  return plan;
+}
+
+void spare_stuck_units(Plan& plan) {
+  for (auto& item : plan.items) {
+    if (item.action != Action::remove) continue;
+    const auto is_stuck = [&](const PlanItem& other) {
+      return other.action == Action::blocked && std::ranges::any_of(other.units, [&](const auto& unit) {
+               return std::ranges::count(item.units, unit) > 0;
+             });
+    };
+    const auto stuck = std::ranges::find_if(plan.items, is_stuck);
+    if (stuck != plan.items.end()) block(item, stuck->reason, stuck->sentence);
+  }
+}
+
+Plan decide_revert(const std::vector<OwnedFile>& files, const PlanOptions& options) {
+  std::map<std::string, PlanItem> items;
+  Disk disk;
+  for (const auto& file : files) disk.files.emplace(file.path, &file);
+  for (const auto& file : files) {
+    const std::string target = host::owner_of(file.path);
+    auto [at, is_new] = items.try_emplace(target);
+    auto& item = at->second;
+    if (is_new) {
+      item.target = target;
+      item.action = Action::remove;
+      item.reason = PlanReason::no_policy;
+      item.sentence = "asked for by hand";
+    }
+    if (item.action != Action::blocked) add_change(item, disk, file.path, std::nullopt, options);
+  }
+  Plan plan;
+  for (auto& [target, item] : items) plan.items.push_back(std::move(item));
+  return plan;
+}
+
+}  // namespace allocd::policy
