@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, start to end, on a throwaway systemd host: three workers of two services, told apart by allocator.
+"""The main job, start to end, on a throwaway systemd host: three workers told apart by allocator, a policy applied to
+one service and taken back from another that does not live under it.
 
 Nothing of the machine's own is touched. Exits 0 only if what allocd and Prometheus say is right.
 """
@@ -35,9 +36,11 @@ PROMETHEUS_UNIT = f"""[Service]
 ExecStart=/opt/prometheus/prometheus --config.file=/opt/prometheus/prometheus.yml --storage.tsdb.path=/tmp/prometheus \
  --web.listen-address=127.0.0.1:{PROMETHEUS_PORT}
 """
+# The service that the policy mends, and the one whose program dies under jemalloc.
+MENDED, FRAGILE = "vllm.service", "vllm-fragile.service"
 # (unit, tensor-parallel rank): active allocator, libraries mapped and idle, state against the policy.
 EXPECTED = {
-    ("vllm.service", 0): ("glibc", [], "violation"),
+    ("vllm.service", 0): ("glibc", [], "not_applied"),
     ("vllm.service", 1): ("jemalloc", [], "compliant"),
     ("vllm-cpu.service", 0): ("tcmalloc", ["jemalloc"], "violation"),
 }
@@ -55,8 +58,10 @@ def heading(text: str) -> None:
 
 def start_services(host: ThrowawayHost) -> None:
     standin_service.install(host)
-    standin_service.start(host, "vllm.service", "--worker drop --worker inherit --hold-mib 32",
-                          description="Stand-in vLLM: one worker loses the preload")
+    standin_service.start(host, MENDED, "--worker inherit --worker jemalloc --hold-mib 32", preload=None,
+                          description="Stand-in vLLM: glibc, but for one worker that preloads jemalloc itself")
+    standin_service.start(host, FRAGILE, "--dies-under libjemalloc", preload=None,
+                          description="Stand-in vLLM that does not start under jemalloc")
     standin_service.start(host, "vllm-cpu.service", "--worker tcmalloc --hold-mib 32",
                           description="Stand-in vLLM-CPU: puts tcmalloc in front")
 
@@ -121,6 +126,35 @@ def show(host: ThrowawayHost, agent: Allocd) -> bool:
     return seen == EXPECTED
 
 
+def states(agent: Allocd) -> tuple[str, str]:
+    units = agent.snapshot()["units"]
+    found = {unit["name"]: unit["assessment"]["state"] for unit in units}
+    return found.get(MENDED, "absent"), found.get(FRAGILE, "absent")
+
+
+def enforce(host: ThrowawayHost, agent: Allocd) -> bool:
+    heading("$ allocctl plan")
+    allocctl(host, "plan")
+    heading("$ allocctl apply --yes")
+    allocctl(host, "apply", "--yes")
+    agent.poll(lambda: states(agent) == ("pending_restart", "pending_restart"), "both wait for a restart")
+    heading("$ allocctl status")
+    allocctl(host, "status")
+    heading(f"$ systemctl restart {MENDED} {FRAGILE}")
+    host.systemctl("restart", MENDED, FRAGILE, check=False)
+    agent.poll(lambda: states(agent) == ("compliant", "rolled_back"), f"{MENDED} is compliant, {FRAGILE} brought back",
+               timeout=45)
+    host.poll(lambda: host.show(FRAGILE, "ActiveState")["ActiveState"] == "active", 20, f"{FRAGILE} runs again", FRAGILE)
+    allocctl(host, "status")
+    heading(f"$ allocctl explain {FRAGILE.removesuffix('.service')}")
+    allocctl(host, "explain", FRAGILE)
+    preload = host.show(FRAGILE, "Environment")["Environment"]
+    right = states(agent) == ("compliant", "rolled_back") and "LD_PRELOAD" not in preload
+    print(f"\n{'ok   ' if right else 'WRONG'} {MENDED}: applied, restarted by hand, compliant; "
+          f"{FRAGILE}: brought back by the fuse")
+    return right
+
+
 def stay(host: ThrowawayHost) -> None:
     with Relay(host, allocd_on_host.PORT) as metrics, Relay(host, PROMETHEUS_PORT) as prometheus:
         heading("staying until Ctrl-C")
@@ -143,11 +177,12 @@ def run(options: argparse.Namespace) -> bool:
         allocd_on_host.install(host, options.programs.resolve(), pathlib.Path(__file__).resolve().parents[2])
         start_services(host)
         start_prometheus(host, options.tools)
-        policy = {"unit": "vllm*.service", "allocator": "jemalloc"}
+        policy = {"unit": "vllm*.service", "allocator": "jemalloc", "settle": "10s"}
+        host.systemctl("start", "allocd-enforcer.path")
         agent = Allocd(host).start(allocd_on_host.config(chat=policy))
         agent.poll(lambda: workers_seen(agent) == EXPECTED, "the three workers are told apart", timeout=45)
-        print("running: vllm, vllm-cpu, allocd, the exporter's socket, Prometheus")
-        right = show(host, agent)
+        print("running: vllm, vllm-cpu, vllm-fragile, allocd, the exporter's socket, Prometheus")
+        right = show(host, agent) and enforce(host, agent)
         print(f"\nmetrics: http://localhost:{allocd_on_host.PORT}/metrics inside the host; "
               f"{time.monotonic() - began:.0f} s in all")
         if options.stay:

@@ -22,15 +22,15 @@ import time
 
 import setproctitle
 
-TCMALLOC = "libtcmalloc_minimal.so.4"
+LIBRARIES = {"tcmalloc": "libtcmalloc_minimal.so.4", "jemalloc": "libjemalloc.so.2"}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="vllm")
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("model")
-    parser.add_argument("--worker", action="append", choices=["inherit", "drop", "tcmalloc"], default=[],
-                        help="one more worker: LD_PRELOAD as it is, without it, or with tcmalloc before it")
+    parser.add_argument("--worker", action="append", choices=["inherit", "drop", *LIBRARIES], default=[],
+                        help="one more worker: LD_PRELOAD as it is, without it, or with a library before it")
     parser.add_argument("--cpu-backend", action="store_true", help="tcmalloc before LD_PRELOAD for every child")
     parser.add_argument("--rename-after", type=float, default=0, metavar="S", help="children rename themselves then")
     parser.add_argument("--rename-when", metavar="PATH", help="children rename themselves when PATH exists")
@@ -38,6 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads that allocate, per worker")
     parser.add_argument("--forks", type=int, default=0, metavar="N", help="forked children of each worker")
     parser.add_argument("--storm", type=int, default=0, metavar="N", help="short-lived children of the API server")
+    parser.add_argument("--dies-under", metavar="NAME", help="fails at once if a library of that name is mapped")
     parser.add_argument("--exit-after", type=float, metavar="S", help="the API server fails then")
     return parser.parse_args(arguments)
 
@@ -47,8 +48,8 @@ def set_preload(kind: str) -> None:
     inherited = os.environ.get("LD_PRELOAD", "")
     if kind == "drop":
         os.environ.pop("LD_PRELOAD", None)
-    elif kind == "tcmalloc" and TCMALLOC not in inherited:
-        os.environ["LD_PRELOAD"] = f"{TCMALLOC}:{inherited}" if inherited else TCMALLOC
+    elif kind in LIBRARIES and LIBRARIES[kind] not in inherited:
+        os.environ["LD_PRELOAD"] = f"{LIBRARIES[kind]}:{inherited}" if inherited else LIBRARIES[kind]
 
 
 def take_title(name: str, options: argparse.Namespace) -> None:
@@ -106,6 +107,8 @@ def wait_for_ever(*_: object) -> None:
 
 def main() -> int:
     options = parse(sys.argv[1:])
+    if options.dies_under and options.dies_under in pathlib.Path("/proc/self/maps").read_text():
+        sys.exit(f"vllm: cannot allocate memory in static TLS block ({options.dies_under})")
     if options.cpu_backend:
         set_preload("tcmalloc")
     core = multiprocessing.get_context("spawn").Process(target=engine_core, args=(options,))
