@@ -24,12 +24,12 @@ struct UnitRecord {
 };
 
 struct TargetRecord {
-  std::string service;             // the policy's name
-  std::string digest;              // of what was asked for, and of the library's file
-  std::vector<std::string> paths;  // our files
+  std::string service;                        // the policy's name
+  std::string digest;                         // of what was asked for, and of the library's file
+  std::vector<std::string> paths;             // our files
   std::vector<std::string> made_directories;  // those of `paths` that were not there before
-  bool automatic = false;          // written by enforcement, not by hand
-  double applied_at = 0;           // seconds since the epoch
+  bool automatic = false;                     // written by enforcement, not by hand
+  double applied_at = 0;                      // seconds since the epoch
   std::map<std::string, UnitRecord> units;
   std::string rolled_back;  // why the fuse took it back; "" when it did not
   double rolled_back_at = 0;

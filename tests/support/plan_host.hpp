@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host as files in memory, to plan for: unit files, drop-ins of every directory, environment files, and the
-// configuration. What systemd would load of them is found by its own rules (systemd.unit(5)), so a plan can be
-// applied and its effect computed from the files again.
+// configuration. What systemd would load of them is found by its own rules (systemd.unit(5)), so a plan can
+// be applied and its effect computed from the files again.
 #pragma once
 
 #include <algorithm>

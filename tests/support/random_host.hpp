@@ -80,19 +80,19 @@ class HostMaker {
     const char* fragment;
   };
   static constexpr Named kUnits[] = {
-      {"vllm.service", "vllm.service"},        {"vllm@a.service", "vllm@.service"},
-      {"vllm@b.service", "vllm@.service"},     {"vllm@c-d.service", "vllm@.service"},
+      {"vllm.service", "vllm.service"},         {"vllm@a.service", "vllm@.service"},
+      {"vllm@b.service", "vllm@.service"},      {"vllm@c-d.service", "vllm@.service"},
       {"tts-main.service", "tts-main.service"}, {"odd\\x2dname.service", "odd\\x2dname.service"},
-      {"sg@1.service", "sg@.service"},         {"sg@2.service", "sg@.service"},
-      {"100%.service", "100%.service"},        {"web.service", "web.service"}};
-  static constexpr const char* kOwners[] = {
-      "vllm.service",     "vllm@.service", "vllm@a.service",        "vllm@b.service", "tts-main.service",
-      "tts-.service",     "service",       "odd\\x2dname.service", "sg@.service",    "sg@1.service",
-      "100%.service",     "web.service"};
-  static constexpr const char* kPatterns[] = {
-      "vllm.service", "vllm@*.service", "vllm@*.service", "vllm@a.service",        "vllm@?.service",
-      "vllm*.service", "tts-*.service",  "sg@*.service",   "odd\\x2dname.service", "sg@1.service",
-      "100%.service",  "*.service"};
+      {"sg@1.service", "sg@.service"},          {"sg@2.service", "sg@.service"},
+      {"100%.service", "100%.service"},         {"web.service", "web.service"}};
+  static constexpr const char* kOwners[] = {"vllm.service",   "vllm@.service",        "vllm@a.service",
+                                            "vllm@b.service", "tts-main.service",     "tts-.service",
+                                            "service",        "odd\\x2dname.service", "sg@.service",
+                                            "sg@1.service",   "100%.service",         "web.service"};
+  static constexpr const char* kPatterns[] = {"vllm.service",   "vllm@*.service", "vllm@*.service",
+                                              "vllm@a.service", "vllm@?.service", "vllm*.service",
+                                              "tts-*.service",  "sg@*.service",   "odd\\x2dname.service",
+                                              "sg@1.service",   "100%.service",   "*.service"};
   static constexpr const char* kEnvironmentFiles[] = {"/etc/default/one", "/etc/default/two"};
   static constexpr const char* kLines[] = {
       "Environment=LD_PRELOAD=/opt/shim.so",
@@ -120,11 +120,14 @@ class HostMaker {
       "UnsetEnvironment=",
       "PassEnvironment=LD_PRELOAD",
   };
-  static constexpr const char* kFileLines[] = {
-      "LD_PRELOAD=/opt/from-file.so", "LD_PRELOAD=\"/opt/one.so /opt/libmimalloc.so.2\"",
-      "LD_PRELOAD=",                  "MALLOC_CONF='narenas:2'",
-      "# a comment",                  "GLIBC_TUNABLES=glibc.malloc.trim_threshold=5",
-      "OTHER=\"a\\\nb\"",             "no assignment"};
+  static constexpr const char* kFileLines[] = {"LD_PRELOAD=/opt/from-file.so",
+                                               "LD_PRELOAD=\"/opt/one.so /opt/libmimalloc.so.2\"",
+                                               "LD_PRELOAD=",
+                                               "MALLOC_CONF='narenas:2'",
+                                               "# a comment",
+                                               "GLIBC_TUNABLES=glibc.malloc.trim_threshold=5",
+                                               "OTHER=\"a\\\nb\"",
+                                               "no assignment"};
   static constexpr const char* kDropIns[] = {"10-early.conf", "zz-a.conf", "zz-b.conf", "zzz-late.conf"};
 
   std::string unit_text(std::string text) {
@@ -170,7 +173,8 @@ class HostMaker {
         break;
       case 7:
         unit.command = {"/usr/bin/podman", "run", "image"};
-        unit.source_path = "/etc/containers/systemd/" + unit.name.substr(0, unit.name.rfind('.')) + ".container";
+        unit.source_path =
+            "/etc/containers/systemd/" + unit.name.substr(0, unit.name.rfind('.')) + ".container";
         break;
       default:
         break;

@@ -117,8 +117,8 @@ TEST_CASE("fuse: a look while it is stopping does not hide that it ended by itse
 
 TEST_CASE("fuse: newer systemd's ways to wait for an automatic restart are told apart from a stop") {
   const auto memory = decide_fuse(arm_fuse(running("a")), running("b"), kLimits, 100);
-  const auto* const sub = GENERATE("dead-before-auto-restart", "failed-before-auto-restart",
-                                   "auto-restart-queued");
+  const auto* const sub =
+      GENERATE("dead-before-auto-restart", "failed-before-auto-restart", "auto-restart-queued");
   for (const auto* active : {"inactive", "failed", "activating"}) {
     const auto blown = decide_fuse(memory, with(running("b"), active, sub), kLimits, 101);
     CHECK(blown.phase == FusePhase::rolled_back);
