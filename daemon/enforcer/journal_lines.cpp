@@ -4,8 +4,12 @@
 #include <systemd/sd-journal.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
+
+#include "host/journal_sync.hpp"
 
 namespace allocd::enforcer {
 
@@ -28,22 +32,28 @@ std::string message_of(sd_journal* journal) {
   return std::string(text.substr(0, kLongest));
 }
 
+double time_of(sd_journal* journal) {
+  std::uint64_t usec = 0;
+  if (sd_journal_get_realtime_usec(journal, &usec) < 0) return 0;
+  return static_cast<double>(usec) / 1e6;
+}
+
 }  // namespace
 
-std::vector<std::string> read_journal_lines(const std::string& invocation, std::size_t most) {
+std::vector<std::string> read_journal_lines(const std::string& unit, double since, std::size_t most) {
+  (void)host::sync_journal(std::chrono::seconds(1));
   sd_journal* opened = nullptr;
   if (sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY) < 0) return {};
   const Handle journal(opened);
-  // What it said itself, and what systemd, the process 1, says of it: which signal ended it.
   const auto add = [&](const std::string& match) {
     return sd_journal_add_match(opened, match.data(), match.size()) >= 0;
   };
-  const bool selected = add("_SYSTEMD_INVOCATION_ID=" + invocation) &&
-                        sd_journal_add_disjunction(opened) >= 0 && add("INVOCATION_ID=" + invocation) &&
-                        add("_PID=1");
+  const bool selected = add("_SYSTEMD_UNIT=" + unit) && sd_journal_add_disjunction(opened) >= 0 &&
+                        add("UNIT=" + unit) && add("_PID=1");
   if (!selected || sd_journal_seek_tail(opened) < 0) return {};
   std::vector<std::string> lines;
-  while (lines.size() < most && sd_journal_previous(opened) > 0) lines.push_back(message_of(opened));
+  while (lines.size() < most && sd_journal_previous(opened) > 0 && time_of(opened) >= since)
+    lines.push_back(message_of(opened));
   std::ranges::reverse(lines);
   return lines;
 }

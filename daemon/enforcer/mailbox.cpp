@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <tuple>
 #include <utility>
 
@@ -117,6 +118,17 @@ base::Result<void> Mailbox::answer(const Report& report) const {
                                   render_report(report), kPrivate);
   if (written) withdraw(report.request.id);
   return written;
+}
+
+void Mailbox::forget_old_reports() const {
+  constexpr std::chrono::hours kKept{24};
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  for (const auto& [made, id] : list_waiting(root_, directory_ + kReports)) {
+    if (now - std::chrono::seconds(made.tv_sec) < kKept) break;  // the oldest come first
+    const std::string path = directory_ + kReports + "/" + id + std::string(kSuffix);
+    ::unlinkat(root_.fd(), path.substr(1).c_str(), 0);
+  }
 }
 
 }  // namespace allocd::enforcer

@@ -36,6 +36,8 @@ class Mailbox {
   // once.
   [[nodiscard]] std::vector<Request> pending() const;
   [[nodiscard]] base::Result<void> answer(const Report& report) const;
+  // Removes reports that nobody has collected for a day: whoever asked is gone.
+  void forget_old_reports() const;
 
  private:
   const host::Root& root_;

@@ -65,6 +65,7 @@ class Run {
         runner_({.address = options.bus_address}) {}
 
   int go() {
+    mailbox_.forget_old_reports();
     touched_ = touched_at();
     (void)has_new_request();
     begin(true);

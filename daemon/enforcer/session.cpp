@@ -75,6 +75,8 @@ base::Result<std::unique_ptr<Session>> Session::open(const host::Root& root,
   auto manifest = take_manifest(root, session->options_.state_directory, moved_to);
   if (!manifest) return std::unexpected(manifest.error());
   session->manifest_ = std::move(*manifest);
+  if (root.exists(fmt::format("{}/{}", session->options_.state_directory, kManifestName)))
+    session->on_disk_ = session->manifest_;
   if (!moved_to.empty())
     journal.log(host::Priority::warning, "", "the manifest could not be understood and is now " + moved_to,
                 {});
@@ -92,7 +94,17 @@ void Session::tidy() {
     for (auto& [name, unit] : record.units) {
       if (unit.fuse.phase == FusePhase::waiting) unit.restarted_by_us = false;
     }
+    for (const auto& directory : record.made_directories) {
+      (void)host::apply_remove(root_, fmt::format("{}/{}", directory, host::kDropInName), {},
+                               host::EmptyDirectory::remove_if_empty);
+    }
   }
+  // A drop-in that is not there has no fuse.
+  std::erase_if(manifest_.targets, [&](const auto& entry) {
+    const auto& record = entry.second;
+    return record.rolled_back.empty() &&
+           std::ranges::none_of(record.paths, [&](const auto& path) { return root_.exists(path); });
+  });
 }
 
 // ---- carrying out ----------------------------------------------------------------------------------------
@@ -177,7 +189,7 @@ void Session::apply_one(PlanItem& item, const Survey& survey, Report& report) {
                              : std::string("what is to be remembered of it cannot be written");
   if (error.empty()) {
     log_applied(journal_, item);
-    note_applied(item, survey, report.request);
+    note_applied(item);
   } else {
     log_failed(journal_, item, error);
     manifest_.targets = targets_before;
@@ -191,7 +203,10 @@ void Session::note_target(const PlanItem& item, const Survey& survey, const Requ
   auto& record = manifest_.targets[item.target];
   for (auto& directory : list_missing_directories(root_, item))
     record.made_directories.push_back(std::move(directory));
-  if (item.action == Action::remove) return;
+  if (item.action == Action::remove) {
+    note_removal(record, item, survey, request);
+    return;
+  }
   record.service = item.service;
   record.paths = item.owned_paths;
   record.automatic = request.verb == Verb::reconcile || is_enforced_service(item.service);
@@ -202,25 +217,28 @@ void Session::note_target(const PlanItem& item, const Survey& survey, const Requ
   record.units.clear();
 }
 
-void Session::note_applied(const PlanItem& item, const Survey& survey, const Request& request) {
+void Session::note_applied(const PlanItem& item) {
   if (item.action == Action::write) {
     ++manifest_.applied_total;
     return;
   }
   ++manifest_.reverted_total;
   auto& record = manifest_.targets[item.target];
+  record.paths.clear();
+  if (record.rolled_back.empty()) manifest_.targets.erase(item.target);
+}
+
+// What is enforced and taken away by hand is latched, or enforcement would put it back at once.
+void Session::note_removal(TargetRecord& record, const PlanItem& item, const Survey& survey,
+                           const Request& request) {
   const auto* service = item.units.empty() ? nullptr : policy::find_service(settings_, item.units.front());
   if (service != nullptr) record.service = service->name;
-  if (request.verb == Verb::revert && is_enforced_service(record.service)) {
-    // Or enforcement would put it back at once.
-    record.digest = digest_of(item, survey);
-    record.rolled_back = kRevertedByHand;
-    record.rolled_back_at = kernel::realtime_now();
-    record.units.clear();
-    record.paths.clear();
-  } else {
-    manifest_.targets.erase(item.target);
-  }
+  if (request.verb != Verb::revert || !is_enforced_service(record.service)) return;
+  record.digest = digest_of(item, survey);
+  record.rolled_back = kRevertedByHand;
+  record.rolled_back_at = kernel::realtime_now();
+  record.journal.clear();
+  record.units.clear();
 }
 
 bool Session::is_enforced_service(const std::string& name) const {
@@ -304,8 +322,13 @@ void Session::finish(const Request& request, const Report& report) {
 }
 
 bool Session::save() {
+  if (on_disk_ == manifest_) return true;
   const auto saved = write_manifest(root_, options_.state_directory, manifest_);
-  if (saved) return true;
+  if (saved) {
+    on_disk_ = manifest_;
+    return true;
+  }
+  on_disk_.reset();
   journal_.log(host::Priority::error, "", saved.error().message(), {});
   has_failed_ = true;
   return false;

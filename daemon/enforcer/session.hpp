@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,9 @@ class Session {
   void apply_items(policy::Plan& plan, const Survey& survey, Report& report);
   void apply_one(policy::PlanItem& item, const Survey& survey, Report& report);
   void note_target(const policy::PlanItem& item, const Survey& survey, const Request& request);
-  void note_applied(const policy::PlanItem& item, const Survey& survey, const Request& request);
+  void note_removal(TargetRecord& record, const policy::PlanItem& item, const Survey& survey,
+                    const Request& request);
+  void note_applied(const policy::PlanItem& item);
   [[nodiscard]] bool is_enforced_service(const std::string& name) const;
   void reload_if_needed(const policy::Plan& plan, Report& report);
   void reload(Report& report);
@@ -97,6 +100,7 @@ class Session {
   host::SystemdControl control_;
   std::unique_ptr<UnitWatch> watch_;
   Manifest manifest_;
+  std::optional<Manifest> on_disk_;
   bool has_failed_ = false;
   std::map<std::string, std::chrono::steady_clock::time_point> down_since_;  // of those we restarted
 };

@@ -142,7 +142,7 @@ void Session::blow(TargetRecord& target, const std::string& name, const host::Un
   if (!target.rolled_back.empty()) return;  // by another unit of the template
   target.rolled_back = fmt::format("{}: {}", name, unit.fuse.why);
   target.rolled_back_at = kernel::realtime_now();
-  target.journal = read_journal_lines(unit.fuse.invocation, kLines);
+  target.journal = read_journal_lines(name, target.applied_at, kLines);
   // The latch is on what is there now: a library replaced since the drop-in was written has failed as well.
   if (const auto* service = policy::find_service(settings_, name); service != nullptr)
     target.digest = read_digest(root_, *service, facts.root_directory);

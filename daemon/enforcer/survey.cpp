@@ -92,6 +92,24 @@ const TargetRecord* find_latch(const Manifest& manifest, const UnitFacts& facts)
   return nullptr;
 }
 
+// The file a container was made from, and its drop-ins as podman reads them; nothing when one of them cannot
+// be read: merging would be a guess.
+std::vector<unitfile::SourceText> read_quadlet(const host::Root& root, const UnitFacts& facts,
+                                               const std::string& quadlet) {
+  std::map<std::string, std::string> by_name;
+  for (const auto& directory : host::quadlet_drop_in_directories(quadlet)) {
+    const auto names = root.list_directory(directory);
+    if (!names) continue;
+    for (const auto& name : *names) {
+      if (name.ends_with(".conf")) by_name.emplace(name, fmt::format("{}/{}", directory, name));
+    }
+  }
+  std::vector<std::string> drop_ins;
+  for (auto& [name, path] : by_name) drop_ins.push_back(std::move(path));
+  auto sources = unitfile::read_sources(root, facts.name, facts.source_path, drop_ins, {});
+  return sources.doubts.empty() ? std::move(sources.files) : std::vector<unitfile::SourceText>{};
+}
+
 void read_program_of(const host::Root& root, const UnitFacts& facts, policy::UnitInput& input) {
   if (facts.exec_start.empty() || facts.exec_start[0].empty()) return;
   const auto program = preflight::read_program(root, facts.exec_start[0][0], facts.root_directory);
@@ -141,6 +159,8 @@ class Surveyor {
     input.covers_template = policy::covers_template(*survey_.settings, service, facts.name);
     input.sources = unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths,
                                            manager_environment);
+    if (const auto quadlet = host::quadlet_of(facts.source_path))
+      input.quadlet = read_quadlet(root_, facts, *quadlet);
     read_program_of(root_, facts, input);
     std::string identity;
     if (service.allocator != Wanted::glibc) {

@@ -33,6 +33,17 @@ std::optional<std::string> quadlet_of(std::string_view source_path) {
   return std::string(name);
 }
 
+std::vector<std::string> quadlet_drop_in_directories(std::string_view quadlet) {
+  std::vector<std::string> owners{std::string(quadlet)};
+  if (auto whole = template_of(quadlet)) owners.push_back(std::move(*whole));
+  std::vector<std::string> directories;
+  for (const std::string_view base : {std::string_view("/run/containers/systemd"), kSystemQuadlets,
+                                      std::string_view("/usr/share/containers/systemd")}) {
+    for (const auto& owner : owners) directories.push_back(drop_in_directory(base, owner));
+  }
+  return directories;
+}
+
 std::vector<std::string> owned_paths_of(std::string_view unit, std::string_view source_path) {
   std::vector<std::string> owners{std::string(unit)};
   if (auto whole = template_of(unit)) owners.push_back(std::move(*whole));

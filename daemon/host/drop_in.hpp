@@ -32,6 +32,9 @@ inline constexpr std::string_view kTransientUnits = "/run/systemd/transient/";
 // "vllm.container" for a source in a quadlet directory; nothing for any other.
 [[nodiscard]] std::optional<std::string> quadlet_of(std::string_view source_path);
 
+// Where podman looks for drop-ins of a quadlet, first come first served for each name.
+[[nodiscard]] std::vector<std::string> quadlet_drop_in_directories(std::string_view quadlet);
+
 // Every path at which files of ours may reach the unit: both names, the unit and its template, /etc and /run,
 // and the quadlet it was made from.
 [[nodiscard]] std::vector<std::string> owned_paths_of(std::string_view unit, std::string_view source_path);

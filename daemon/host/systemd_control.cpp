@@ -19,7 +19,7 @@ std::uint64_t to_usec(std::chrono::milliseconds time) {
 }
 
 struct BusError {
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  sd_bus_error error{};
   BusError() = default;
   BusError(const BusError&) = delete;
   BusError& operator=(const BusError&) = delete;
@@ -90,7 +90,7 @@ base::Result<void> SystemdControl::start(const std::string& unit) {
 }
 
 base::Result<void> SystemdControl::restart(const std::string& unit) {
-  auto reply = call("TryRestartUnit", {unit, "replace"}, options_.call_deadline);
+  auto reply = call("TryRestartUnit", {unit, "fail"}, options_.call_deadline);
   if (!reply) return std::unexpected(reply.error());
   return {};
 }

@@ -28,7 +28,8 @@ class SystemdControl {
 
   [[nodiscard]] base::Result<void> reload();
   [[nodiscard]] base::Result<void> start(const std::string& unit);
-  // Only if it runs: a unit that was stopped meanwhile stays stopped (TryRestartUnit).
+  // Only if it runs: a unit that was stopped meanwhile stays stopped (TryRestartUnit), and a job that an
+  // operator has queued for it is not replaced.
   [[nodiscard]] base::Result<void> restart(const std::string& unit);
   // Has the service read its own configuration again (ReloadUnit), which is not a reload().
   [[nodiscard]] base::Result<void> reload_unit(const std::string& unit);

@@ -107,7 +107,7 @@ void SnapshotServer::accept_reader() {
   reader->server = this;
   reader->fd = std::move(fd);
   reader->document = board_.document(detail_);
-  const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(kDeadline).count();
+  const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(deadline_).count();
   const bool watched =
       sd_event_add_io(loop_, &reader->writable, reader->fd.get(), EPOLLOUT, &on_writable, reader.get()) >=
           0 &&

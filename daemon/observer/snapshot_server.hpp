@@ -37,6 +37,8 @@ class SnapshotServer {
   SnapshotServer& operator=(const SnapshotServer&) = delete;
 
   [[nodiscard]] std::size_t readers() const { return readers_.size(); }
+  // For readers yet to come.
+  void set_deadline(std::chrono::seconds deadline) { deadline_ = deadline; }
 
  private:
   struct Reader;
@@ -53,6 +55,7 @@ class SnapshotServer {
   sd_event* loop_;
   SnapshotBoard& board_;
   snapshot::Detail detail_;
+  std::chrono::seconds deadline_ = kDeadline;
   std::string path_;
   base::UniqueFd socket_;
   sd_event_source* source_ = nullptr;

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "base/text.hpp"
 #include "host/drop_in.hpp"
 #include "unitfile/drop_in_text.hpp"
 #include "unitfile/quote.hpp"
+#include "unitfile/unit_text.hpp"
 
 namespace allocd::policy {
 
@@ -119,6 +122,27 @@ unitfile::UnitSources without_owned(unitfile::UnitSources sources) {
   std::erase_if(sources.files, [](const SourceText& file) { return is_owned_name(file.path); });
   std::erase_if(sources.environment_files, [](const auto& file) { return is_owned_name(file.first); });
   return sources;
+}
+
+unitfile::UnitSources container_sources(const UnitInput& unit) {
+  unitfile::UnitSources sources;
+  sources.specifiers = unit.sources.specifiers;
+  for (const auto& [path, text] : unit.quadlet) {
+    std::string as_service = "[Service]";
+    std::uint32_t line = 1;
+    for (const auto& assignment : unitfile::parse_unit_text(text).assignments) {
+      if (assignment.section != "Container") continue;
+      if (assignment.key == "EnvironmentFile") {
+        sources.doubts.push_back(fmt::format("{}:{}: what {} sets is not known here", path, assignment.line,
+                                             base::escape_for_terminal(assignment.value)));
+      }
+      if (assignment.key != "Environment") continue;
+      for (; line < assignment.line; ++line) as_service += '\n';
+      as_service += "Environment=" + assignment.value;
+    }
+    sources.files.push_back({path, as_service + "\n"});
+  }
+  return without_owned(std::move(sources));
 }
 
 std::expected<FileTexts, Obstacle> find_texts(const unitfile::UnitSources& sources,

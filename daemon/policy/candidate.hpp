@@ -41,6 +41,10 @@ struct Obstacle {
                                                             const std::vector<Assignment>& desired,
                                                             const Placement& place);
 
+// What the quadlet's files say of its container's environment, as if it were a service's, with every line in
+// its place. Without any file of ours.
+[[nodiscard]] unitfile::UnitSources container_sources(const UnitInput& unit);
+
 // A quadlet's drop-in: [Container] Environment= and the library mounted read-only at its own path.
 [[nodiscard]] std::expected<FileTexts, Obstacle> make_quadlet_texts(const std::vector<Assignment>& desired,
                                                                     const std::string& library,

@@ -82,8 +82,8 @@ FuseMemory decide_fuse(const FuseMemory& memory, const FuseView& view, const Fus
   if (memory.phase != FusePhase::waiting) return memory;
   if (view.invocation.empty() || view.invocation == memory.invocation) return memory;
   // One automatic restart is how the process before ours ended; a second one is ours that did.
-  if (view.restarts > memory.restarts + 1)
-    return roll_back(memory, "it keeps ending after its start under the preload");
+  if (view.restarts > memory.restarts + 1)  // the journal of the start that is now tells why
+    return roll_back(begin(view), "it keeps ending after its start under the preload");
   return watch(begin(view), view, limits, now);
 }
 

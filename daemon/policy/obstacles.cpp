@@ -122,8 +122,11 @@ std::optional<Obstacle> find_obstacle(const UnitInput& unit, const std::string& 
                     fmt::format("taken back: {}; allocctl apply --retry tries again", unit.rolled_back)};
   }
   if (is_container(unit)) {
-    if (host::quadlet_of(unit.source_path) == target) return std::nullopt;
-    return Obstacle{PlanReason::container, advise_container(unit)};
+    if (host::quadlet_of(unit.source_path) != target)
+      return Obstacle{PlanReason::container, advise_container(unit)};
+    if (unit.quadlet.empty())
+      return Obstacle{PlanReason::unit_unreadable, fmt::format("{} cannot be read", unit.source_path)};
+    return std::nullopt;
   }
   if (unit.load_state != "loaded" || unit.sources.files.empty()) {
     return Obstacle{PlanReason::unit_unreadable,

@@ -79,7 +79,8 @@ bool is_satisfied(const settings::Service& service, const unitfile::Environment&
 }
 
 Outcome decide_environment(const UnitInput& unit, const std::string& target, const PlanOptions& options) {
-  const auto sources = without_owned(unit.sources);
+  const bool is_quadlet = host::quadlet_of(unit.source_path) == target;
+  const auto sources = is_quadlet ? container_sources(unit) : without_owned(unit.sources);
   const auto existing = unitfile::compute_environment(sources);
   if (auto place = find_own_allocator(existing);
       place && unit.service->precedence == settings::Precedence::yield) {
@@ -102,9 +103,8 @@ Outcome decide_environment(const UnitInput& unit, const std::string& target, con
   if (is_satisfied(*unit.service, existing, desired))
     return kept(target, PlanReason::not_needed, "the unit's own files set it already");
   const Placement where = place(unit, target, options);
-  auto texts = host::quadlet_of(unit.source_path) == target
-                   ? make_quadlet_texts(desired, needs_library ? unit.library : "", where)
-                   : find_texts(sources, desired, where);
+  auto texts = is_quadlet ? make_quadlet_texts(desired, needs_library ? unit.library : "", where)
+                          : find_texts(sources, desired, where);
   if (!texts) return blocked(target, texts.error().reason, texts.error().sentence);
   return {.target = target,
           .action = Action::write,
@@ -163,9 +163,12 @@ std::vector<Decided> decide_units(const std::vector<UnitInput>& units, const Pla
     auto& outcome = decided.back().outcome;
     if (keeps_all(decided.back())) {
       outcome.target = unit.name;
-    } else {
-      variants[outcome.target].insert(expected_text(outcome));
+      continue;
     }
+    variants[outcome.target].insert(expected_text(outcome));
+    // An instance that is a container's: a drop-in of its template would reach the client.
+    if (auto whole = host::template_of(unit.name); whole && *whole != outcome.target)
+      variants[*whole].insert(unit.name);
   }
   for (auto& [unit, outcome] : decided) {
     if (outcome.target == unit->name || variants[outcome.target].size() == 1) continue;

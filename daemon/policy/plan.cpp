@@ -99,6 +99,39 @@ void block_beside(PlanItem& item, const UnitInput& unit, const Disk& disk, const
   }
 }
 
+// A unit that is stuck keeps what it has.
+void claim_for_stuck(const Items& items, const std::vector<Decided>& decided, Disk& disk) {
+  for (const auto& one : decided) {
+    if (!keeps_all(one) && items.at(one.outcome.target).action != Action::blocked) continue;
+    for (const auto& file : one.unit->on_disk) disk.claimed.insert(file.path);
+  }
+}
+
+// The drop-in of this name that wins over the item's own and stays where it is, kept for another unit.
+std::optional<std::string> find_winner(const PlanItem& item, const std::string& unit, const Disk& disk) {
+  for (auto& path : host::drop_in_paths_of(unit)) {
+    if (std::ranges::count(item.owned_paths, path) > 0) return std::nullopt;
+    if (disk.files.contains(path) && disk.claimed.contains(path)) return path;
+  }
+  return std::nullopt;
+}
+
+// Of drop-ins of one name, one in /etc hides one in /run, be it only the template's. Whether there were any.
+bool block_beaten(Items& items, const std::vector<Decided>& decided, const Disk& disk) {
+  bool has_blocked = false;
+  for (const auto& one : decided) {
+    auto& item = items.at(one.outcome.target);
+    if (item.action != Action::write) continue;
+    const auto winner = find_winner(item, one.unit->name, disk);
+    if (!winner) continue;
+    block(item, PlanReason::overridden_by_drop_in,
+          fmt::format("{} stays for a unit that is stuck, and would win over a drop-in in {}", *winner,
+                      host::kRuntimeUnits));
+    has_blocked = true;
+  }
+  return has_blocked;
+}
+
 // What of ours reaches the unit and is wanted by nobody goes, with the item of the directory it lies in: a
 // file of a template is not one instance's to take.
 void add_removals(Items& items, const Decided& decided, const Disk& disk) {
@@ -169,11 +202,9 @@ Plan decide_plan(const std::vector<UnitInput>& units, const PlanOptions& options
   for (const auto& one : decided) {
     if (!keeps_all(one)) block_beside(items.at(one.outcome.target), *one.unit, disk, options);
   }
-  // A unit that is stuck keeps what it has.
-  for (const auto& one : decided) {
-    if (!keeps_all(one) && items.at(one.outcome.target).action != Action::blocked) continue;
-    for (const auto& file : one.unit->on_disk) disk.claimed.insert(file.path);
-  }
+  // Each that blocks one more has one more file to keep.
+  do claim_for_stuck(items, decided, disk);
+  while (block_beaten(items, decided, disk));
   for (const auto& one : decided) add_removals(items, one, disk);
   Plan plan;
   for (auto& [target, item] : items) {

@@ -93,6 +93,8 @@ struct UnitInput {
   std::string load_state;
   std::string fragment_path;
   std::string source_path;  // the quadlet it was made from
+  std::vector<unitfile::SourceText>
+      quadlet;  // and its text, then its drop-ins; none when they cannot be read
   std::vector<std::vector<std::string>> exec_start;
   std::string root_directory;
   std::string root_image;

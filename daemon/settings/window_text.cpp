@@ -81,7 +81,7 @@ std::string render_days(std::uint8_t days) {
   std::string text;
   for (std::size_t day = 0; day < kShortDays.size();) {
     std::size_t end = day;
-    while (end < kShortDays.size() && (days >> end & 1U) != 0) ++end;
+    while (end < kShortDays.size() && (unsigned{days} >> end & 1U) != 0) ++end;
     if (end == day) {
       ++day;
       continue;

@@ -244,6 +244,15 @@ def test_a_request_of_somebody_else_is_not_read(unit, host):
     assert not unit.exists(conf()) and not unit.exists(f"{BOX}/reports/{number}.json")
 
 
+def test_reports_that_nobody_collects_go_after_a_day(unit, host):
+    old, new = unit.post("apply"), unit.post("apply")
+    unit.report(old), unit.report(new)
+    unit.ends()
+    host.run("touch", "-d", "-25 hours", f"{BOX}/reports/{old}.json")
+    unit.run()
+    assert host.run("ls", f"{BOX}/reports").stdout == f"{new}.json\n"
+
+
 # Reverting ------------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@
 
 #include "engine/engine.hpp"
 #include "support/catch.hpp"
+#include "support/rounds.hpp"
 
 namespace {
 
@@ -89,7 +90,7 @@ bool is_small(const std::optional<std::uint32_t>& rank) {
 TEST_CASE("any command line has one role and small ranks", "[engine][property]") {
   constexpr unsigned kSeed = 20240911;
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 50'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(50'000); ++round) {
     const std::string cmdline = random_cmdline(random);
     const std::string comm = cmdline.substr(0, 15);
     const RoleClaim claim = decide_role(cmdline, comm);
@@ -106,7 +107,7 @@ TEST_CASE("any command line has one role and small ranks", "[engine][property]")
 
 TEST_CASE("padding with NUL changes nothing", "[engine][property]") {
   std::mt19937 random(7);
-  for (int round = 0; round < 5'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(5'000); ++round) {
     const std::string cmdline = random_cmdline(random);
     REQUIRE(decide_role(cmdline, "x") == decide_role(cmdline + std::string(random() % 64, '\0'), "x"));
   }

@@ -11,6 +11,7 @@
 #include "policy/preload.hpp"
 #include "support/catch.hpp"
 #include "support/random_host.hpp"
+#include "support/rounds.hpp"
 
 namespace {
 
@@ -23,7 +24,7 @@ using test::HostMaker;
 using test::PlanHost;
 
 constexpr unsigned kSeed = 20250412;
-constexpr int kRounds = 1500;
+constexpr int kRounds = test::rounds(1000);
 
 // A host on which another policy was applied before, and where somebody may have spoilt what it wrote.
 PlanHost lived_in_host(HostMaker& make) {

@@ -10,6 +10,7 @@
 #include "policy/assess.hpp"
 #include "support/catch.hpp"
 #include "support/policy_cases.hpp"
+#include "support/rounds.hpp"
 
 namespace {
 
@@ -108,7 +109,7 @@ bool every_link_holds(const Assessment& assessment) {
 }
 
 constexpr unsigned kSeed = 20250117;
-constexpr int kRounds = 20'000;
+constexpr int kRounds = test::rounds(20'000);
 
 }  // namespace
 

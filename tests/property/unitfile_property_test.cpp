@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/rounds.hpp"
 #include "unitfile/drop_in_text.hpp"
 #include "unitfile/environment.hpp"
 #include "unitfile/environment_file.hpp"
@@ -80,7 +81,7 @@ UnitSources random_sources(std::mt19937& random) {
 
 TEST_CASE("any value written into a unit comes back", "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(20'000); ++round) {
     const std::string value = random_value(random);
     INFO("seed " << kSeed << " round " << round);
     const auto line = render_environment_line("A", value);
@@ -95,7 +96,7 @@ TEST_CASE("any value written into a unit comes back", "[unitfile][property]") {
 TEST_CASE("any value written into an environment file comes back, by either comment rule",
           "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(20'000); ++round) {
     const std::string first = random_value(random);
     const std::string second = random_value(random);
     INFO("seed " << kSeed << " round " << round);
@@ -115,7 +116,7 @@ TEST_CASE("any value written into an environment file comes back, by either comm
 TEST_CASE("an escaped text has no specifiers left", "[unitfile][property]") {
   std::mt19937 random(kSeed);
   const auto specifiers = Specifiers::of_unit("a@b.service", "/u");
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(20'000); ++round) {
     const std::string text = random_value(random);
     const auto expanded = expand_specifiers(escape_specifiers(text), specifiers);
     REQUIRE(expanded.outcome == Expansion::Outcome::expanded);
@@ -125,7 +126,7 @@ TEST_CASE("an escaped text has no specifiers left", "[unitfile][property]") {
 
 TEST_CASE("bytes that are not UTF-8 are never set, and break no other line", "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 5'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(5'000); ++round) {
     std::string value = random_value(random);
     value.insert(random() % (value.size() + 1), 1, static_cast<char>(0xF8 + random() % 8));
     const auto environment =
@@ -160,7 +161,7 @@ TEST_CASE("any one-byte edit of an owned text is seen", "[unitfile][property]") 
 
 TEST_CASE("whatever an owned header says, only the body assigns", "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 5'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(5'000); ++round) {
     const auto text = render_owned_text(
         {.unit = random_value(random), .policy = random_value(random), .version = random_value(random)},
         {{"[Service]", "Nice=1"}});
@@ -173,7 +174,7 @@ TEST_CASE("whatever an owned header says, only the body assigns", "[unitfile][pr
 
 TEST_CASE("every variable has one winner or is not set, and a reset one never wins", "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(20'000); ++round) {
     const auto environment = compute_environment(random_sources(random));
     INFO("seed " << kSeed << " round " << round);
     for (const auto& [name, variable] : environment.variables) {
@@ -198,7 +199,7 @@ TEST_CASE("every variable has one winner or is not set, and a reset one never wi
 TEST_CASE("a drop-in that resets all four lists leaves the manager's environment alone",
           "[unitfile][property]") {
   std::mt19937 random(kSeed);
-  for (int round = 0; round < 5'000; ++round) {
+  for (int round = 0; round < allocd::test::rounds(5'000); ++round) {
     auto sources = random_sources(random);
     sources.files.push_back(
         {"/last",

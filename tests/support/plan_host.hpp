@@ -162,6 +162,15 @@ struct PlanHost {
     return {.outcome = Outcome::read, .files = {{path, found->second}}, .cause = ""};
   }
 
+  [[nodiscard]] std::vector<unitfile::SourceText> quadlet_of(const std::string& source_path) const {
+    if (!files.contains(source_path)) return {};
+    std::vector<unitfile::SourceText> texts{{source_path, files.at(source_path)}};
+    std::map<std::string, std::string> by_name;
+    add_drop_ins(source_path + ".d", by_name);
+    for (const auto& [name, path] : by_name) texts.push_back({path, files.at(path)});
+    return texts;
+  }
+
   [[nodiscard]] policy::UnitInput input_of(const HostUnit& unit) const {
     policy::UnitInput input;
     input.name = unit.name;
@@ -169,6 +178,7 @@ struct PlanHost {
     input.load_state = unit.load_state;
     input.fragment_path = fragment_path(unit.name);
     input.source_path = unit.source_path;
+    input.quadlet = quadlet_of(unit.source_path);
     input.exec_start = {unit.command};
     input.program = unit.program;
     input.is_secure_execution = unit.is_secure_execution;

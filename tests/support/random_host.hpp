@@ -35,6 +35,10 @@ class HostMaker {
       if (one_in(3)) continue;
       host.units.push_back({.name = name});
       spoil(host.units.back());
+      if (const auto& quadlet = host.units.back().source_path; !quadlet.empty()) {
+        host.files[quadlet] = container_text();
+        if (one_in(2)) host.files[quadlet + ".d/10-own.conf"] = container_text();
+      }
       host.files[std::string(pick(PlanHost::lookup_paths())) + "/" + fragment] = unit_text("ExecStart=/x\n");
     }
     for (auto count = below(5); count > 0; --count) add_drop_in(host);
@@ -132,6 +136,12 @@ class HostMaker {
 
   std::string unit_text(std::string text) {
     text = "[Unit]\nEnvironment=LD_PRELOAD=/wrong/section.so\n[Service]\n" + text;
+    for (auto count = below(3); count > 0; --count) text += std::string(pick(kLines)) + "\n";
+    return text;
+  }
+
+  std::string container_text() {
+    std::string text = "[Container]\nImage=image\n";
     for (auto count = below(3); count > 0; --count) text += std::string(pick(kLines)) + "\n";
     return text;
   }

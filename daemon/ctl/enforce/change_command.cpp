@@ -175,9 +175,9 @@ Answer run_plan(const CommandLine& line, const RenderOptions& options) {
 
 Answer run_change(const CommandLine& line, const RenderOptions& options, Dialogue& dialogue) {
   if (line.dry_run) return run_plan(line, options);
-  if (::geteuid() != 0) return refuse_without_root(line);
   const bool json = line.output == Output::json;
   if (json && !line.yes) return refuse_without_answer(line, "JSON leaves no room for a question");
+  if (::geteuid() != 0) return refuse_without_root(line);
   const auto request = make_request(line);
   auto planned = make_plan(line, request);
   if (!planned) return planned.error();

@@ -289,6 +289,7 @@ TEST_CASE("plan: a quadlet gets its container's variables and the library") {
   test::PlanUnit unit;
   auto input = unit.input();
   input.source_path = "/etc/containers/systemd/vllm.container";
+  input.quadlet = {{input.source_path, "[Container]\nImage=image\n"}};
   input.exec_start = {{"/usr/bin/podman", "run", "--rm", "image"}};
   const auto item = plan_one(input);
   CHECK(item.target == "vllm.container");
@@ -411,6 +412,7 @@ TEST_CASE("plan: what stands in the way of one container of a quadlet stands in 
   for (auto& unit : units) {
     unit.service = &one.service;
     unit.source_path = "/etc/containers/systemd/vllm@.container";
+    unit.quadlet = {{unit.source_path, "[Container]\nImage=image\n"}};
     unit.exec_start = {{"/usr/bin/podman", "run", "image"}};
   }
   units[1].rolled_back = "it died";
@@ -470,4 +472,73 @@ TEST_CASE("plan: a unit that a policy names under an alias keeps to the alias's 
   const auto written = *plan_one(input).files[0].after;
   unit.drop_ins["/etc/systemd/system/real.service.d/zz-allocd.conf"] = written;
   CHECK(plan_one(unit.input()).action == Action::write);
+}
+
+TEST_CASE("plan: a quadlet's own variables are its container's, not those of the client") {
+  test::PlanUnit unit;
+  unit.fragment += "Environment=LD_PRELOAD=/opt/for/podman.so:libjemalloc.so.2\n";
+  auto input = unit.input();
+  input.source_path = "/etc/containers/systemd/vllm.container";
+  input.exec_start = {{"/usr/bin/podman", "run", "--rm", "image"}};
+  CHECK(plan_one(input).reason == PlanReason::unit_unreadable);  // nobody could read the quadlet
+  input.quadlet = {
+      {input.source_path,
+       "[Unit]\nEnvironment=LD_PRELOAD=/wrong.so\n\n[Container]\nImage=image\n"
+       "Environment=A=1 \\\n  LD_PRELOAD=/opt/shim.so\n"},
+      {"/etc/containers/systemd/vllm.container.d/10-a.conf",
+       "[Container]\nEnvironment=LD_PRELOAD=/opt/late.so:/opt/shim.so\nEnvironmentFile=/etc/x.env\n"}};
+  const auto item = plan_one(input);
+  CHECK(item.action == Action::write);
+  CHECK(preload_of(item) == std::string(kLibrary) + ":/opt/late.so:/opt/shim.so");
+  REQUIRE(item.notes.size() == 1);
+  CHECK(item.notes[0].find("10-a.conf:3") != std::string::npos);
+  // Once it is there it is read with the others, and changes nothing.
+  input.quadlet.push_back({item.files[0].path, *item.files[0].after});
+  input.on_disk = {{item.files[0].path, true, *item.files[0].after}};
+  CHECK(plan_one(input).reason == PlanReason::in_place);
+  unit.service.precedence = settings::Precedence::yield;
+  input.quadlet.resize(1);
+  input.quadlet[0].text = "[Container]\nImage=image\nEnvironment=LD_PRELOAD=libtcmalloc.so.4\n";
+  const auto yields = plan_one(input);
+  CHECK(yields.reason == PlanReason::yields);
+  CHECK(yields.sentence.find("vllm.container:3") != std::string::npos);
+}
+
+TEST_CASE("plan: a template's file in /etc that a stuck unit keeps would hide an instance's in /run") {
+  test::PlanUnit one("vllm@a.service");
+  test::PlanUnit two("vllm@b.service");
+  std::vector units{one.input(), two.input()};
+  for (auto& unit : units) {
+    unit.service = &one.service;
+    unit.covers_template = true;
+  }
+  const auto applied = policy::decide_plan(units, {}).items[0].files[0];
+  for (auto& unit : units) {
+    unit.on_disk = {{applied.path, true, *applied.after}};
+    unit.persist = settings::Persist::runtime;
+  }
+  units[1].is_secure_execution = true;
+  const auto plan = policy::decide_plan(units, {});
+  REQUIRE(plan.items.size() == 2);
+  CHECK(plan.items[0].target == "vllm@a.service");
+  CHECK(plan.items[0].reason == PlanReason::overridden_by_drop_in);
+  CHECK(plan.items[0].sentence.find(applied.path) != std::string::npos);
+  CHECK_FALSE(plan.has_changes());
+}
+
+TEST_CASE("plan: an instance that is a container keeps the others from sharing the template's drop-in") {
+  test::PlanUnit one("vllm@a.service");
+  test::PlanUnit two("vllm@b.service");
+  std::vector units{one.input(), two.input()};
+  for (auto& unit : units) {
+    unit.service = &one.service;
+    unit.covers_template = true;
+  }
+  units[1].source_path = "/etc/containers/systemd/vllm@b.container";
+  units[1].quadlet = {{units[1].source_path, "[Container]\nImage=image\n"}};
+  units[1].exec_start = {{"/usr/bin/podman", "run", "image"}};
+  const auto plan = policy::decide_plan(units, {});
+  REQUIRE(plan.items.size() == 2);
+  CHECK(plan.items[0].target == "vllm@a.service");
+  CHECK(plan.items[1].target == "vllm@b.container");
 }

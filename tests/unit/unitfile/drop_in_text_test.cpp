@@ -64,7 +64,8 @@ TEST_CASE("a file that is not ours is foreign, whatever it says of allocd furthe
 }
 
 TEST_CASE("nothing in a header breaks out of its comment") {
-  const std::string hostile("x\n[Service]\r\nExecStart=/bin/sh\0\nNice=1\x1b]\xff\\", 49);
+  using namespace std::string_literals;
+  const auto hostile = "x\n[Service]\r\nExecStart=/bin/sh\0\nNice=1\x1b]\xff\\"s;
   const auto text =
       render_owned_text({.unit = hostile, .policy = hostile + hostile, .version = hostile}, kBody);
   CHECK(decide_ownership(text) == Ownership::ours);
