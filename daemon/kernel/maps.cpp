@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/maps.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstddef>
 
 #include "base/text.hpp"
+#include "kernel/chunks.hpp"
 
 namespace allocd::kernel {
 
 namespace {
-
-// One read call returns at most what fits; the kernel holds the target's locks for one call at a time.
-constexpr std::size_t kChunk = std::size_t{64} << 10U;
-// Longest believable line: addresses plus a PATH_MAX path of which each byte is escaped.
-constexpr std::size_t kMaxLine = std::size_t{20} << 10U;
 
 std::optional<std::uint64_t> take_hex(std::string_view& text, char until) {
   const auto end = text.find(until);
@@ -79,22 +72,7 @@ int visit_maps_text(std::string_view text, const std::function<void(const Mappin
 
 int visit_maps(int fd, const std::function<void(const Mapping&)>& visit,
                const std::function<bool()>& keep_going) {
-  std::string buffer(kChunk + kMaxLine, '\0');
-  std::size_t pending = 0;  // bytes of an unfinished line at the front of the buffer
-  for (;;) {
-    if (keep_going && !keep_going()) return ECANCELED;
-    const ssize_t count = ::read(fd, buffer.data() + pending, buffer.size() - pending);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno;
-    if (count == 0) return pending == 0 ? 0 : EBADMSG;
-    const std::string_view content(buffer.data(), pending + static_cast<std::size_t>(count));
-    const auto last = content.rfind('\n');
-    const std::size_t complete = last == std::string_view::npos ? 0 : last + 1;
-    if (const int error = visit_maps_text(content.substr(0, complete), visit); error != 0) return error;
-    pending = content.size() - complete;
-    if (pending >= kMaxLine) return EBADMSG;
-    buffer.replace(0, pending, content.substr(complete));
-  }
+  return visit_chunks(fd, [&](std::string_view lines) { return visit_maps_text(lines, visit); }, keep_going);
 }
 
 }  // namespace allocd::kernel

@@ -2,6 +2,7 @@
 #include "kernel/process_status.hpp"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include <cstddef>
 #include <string>
@@ -9,6 +10,7 @@
 #include "host/root.hpp"
 #include "support/catch.hpp"
 
+using allocd::kernel::parse_process_placement;
 using allocd::kernel::parse_process_status;
 
 namespace {
@@ -21,7 +23,8 @@ const std::string kStatus =
     "RssAnon:\t   70000 kB\nRssFile:\t   20000 kB\nRssShmem:\t   10000 kB\nVmData:\t  500000 kB\n"
     "VmStk:\t     132 kB\nVmExe:\t       8 kB\nVmLib:\t    2000 kB\nVmPTE:\t     512 kB\nVmSwap:\t    2048 "
     "kB\n"
-    "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t17\nSigQ:\t0/95000\n";
+    "HugetlbPages:\t    4096 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t17\nSigQ:\t0/95000\n"
+    "Cpus_allowed:\tff\nCpus_allowed_list:\t0-3,8\nMems_allowed:\t00000003\nMems_allowed_list:\t0-1\n";
 
 }  // namespace
 
@@ -38,7 +41,43 @@ TEST_CASE("status: every kind of memory, in bytes") {
   CHECK(status->locked == 4ULL * 1024);
   CHECK(status->pinned == 8ULL * 1024);
   CHECK(status->page_tables == 512ULL * 1024);
+  CHECK(status->hugetlb == 4096ULL * 1024);
   CHECK(status->threads == 17);
+}
+
+TEST_CASE("status: where it may run, and whether it may have huge pages") {
+  const auto placement = parse_process_placement(kStatus);
+  REQUIRE(placement);
+  CHECK(placement->cpus_allowed == "0-3,8");
+  CHECK(placement->mems_allowed == "0-1");
+  CHECK(placement->thp_enabled == true);
+  const auto disabled = parse_process_placement("Name:\tTHP_enabled:\nTHP_enabled:\t0\n");
+  REQUIRE(disabled);
+  CHECK(disabled->thp_enabled == false);
+  CHECK(disabled->cpus_allowed.empty());
+  const auto odd = parse_process_placement("Name:\tx\nTHP_enabled:\t-1\nCpus_allowed_list:");
+  REQUIRE(odd);
+  CHECK_FALSE(odd->thp_enabled);
+  CHECK_FALSE(parse_process_placement("Cpus_allowed_list:\t0\n"));
+}
+
+TEST_CASE("status: huge pages that this process has forbidden itself") {
+  const auto read = [] {
+    const auto root = allocd::host::Root::open();
+    REQUIRE(root);
+    const auto text = root->read_file("/proc/self/status");
+    REQUIRE(text);
+    const auto placement = parse_process_placement(*text);
+    REQUIRE(placement);
+    return *placement;
+  };
+  const auto before = read();
+  CHECK_FALSE(before.cpus_allowed.empty());
+  if (!before.thp_enabled) return;  // a kernel without
+  REQUIRE(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+  const auto after = read();
+  REQUIRE(::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+  CHECK(after.thp_enabled == false);
 }
 
 TEST_CASE("status: a name that looks like a field is a name") {
