@@ -2,9 +2,9 @@
 // Files of /sys and /proc/sys that hold one line, Documentation/filesystems/sysfs.rst: a number, a switch, a
 // choice among words, a list of ids.
 //
-// A kernel ends every such file with a newline. Text without one was cut short, and "6553" of "65530\n" would be
-// a wrong figure, so it is no value; neither is empty text, a second line or a byte that is not printable ASCII.
-// Views point into the text given. Pure; safe from any thread.
+// A kernel ends every such file with a newline. Text without one was cut short, and "6553" of "65530\n" would
+// be a wrong figure, so it is no value; neither is empty text, a second line or a byte that is not printable
+// ASCII. Views point into the text given. Pure; safe from any thread.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace allocd::kernel {
 // No kernel has more CPUs or nodes than this (NR_CPUS of the largest distribution kernel is 8192).
 inline constexpr unsigned kMaxId = 65535;
 
-// "always [madvise] never": `chosen` is "madvise". A file that holds a bare word or number ("defer", "1") is a
-// choice without a menu.
+// "always [madvise] never": `chosen` is "madvise". A file that holds a bare word or number ("defer", "1") is
+// a choice without a menu.
 struct Selection {
   std::string_view chosen;
   std::vector<std::string_view> options;  // all words in their order, the chosen one too

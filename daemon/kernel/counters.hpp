@@ -2,9 +2,9 @@
 // Files of lines "name number": /proc/vmstat, a node's numastat, memory.stat, memory.events.
 //
 // Sample line: `thp_fault_alloc 1234`. Nothing promises which names there are: they come and go with kernels,
-// so a caller takes those it knows, or all with a prefix. A line of another form, or text that does not end in a
-// newline (it was cut short), makes the whole file no counters: what was visited before is to be thrown away.
-// Pure; safe from any thread.
+// so a caller takes those it knows, or all with a prefix. A line of another form, or text that does not end
+// in a newline (it was cut short), makes the whole file no counters: what was visited before is to be thrown
+// away. Pure; safe from any thread.
 #pragma once
 
 #include <cstdint>

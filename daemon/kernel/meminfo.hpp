@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // /proc/meminfo, proc_meminfo(5), and a NUMA node's meminfo, Documentation/ABI/stable/sysfs-devices-node.
 //
-// Sample lines: `MemTotal:       24684084 kB`, `Node 0 MemTotal:       18442444 kB`, `HugePages_Total:       0`.
-// Values with a unit are given in bytes, those without are counts. Keys differ by kernel; one that is absent is
-// simply not visited. A line of another form, or text that does not end in a newline, makes the whole file no
-// meminfo: what was visited before is to be thrown away. Pure; safe from any thread.
+// Sample lines: `MemTotal:       24684084 kB`, `Node 0 MemTotal:       18442444 kB`, `HugePages_Total: 0`.
+// Values with a unit are given in bytes, those without are counts. Keys differ by kernel; one that is absent
+// is simply not visited. A line of another form, or text that does not end in a newline, makes the whole file
+// no meminfo: what was visited before is to be thrown away. Pure; safe from any thread.
 #pragma once
 
 #include <cstdint>

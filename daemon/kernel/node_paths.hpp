@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the kernel keeps the memory state of the whole machine. Names only, so that the readers above this layer
-// need not spell them.
+// Where the kernel keeps the memory state of the whole machine. Names only, so that the readers above this
+// layer need not spell them.
 #pragma once
 
 #include <string_view>

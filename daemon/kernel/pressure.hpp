@@ -20,11 +20,13 @@ struct PressureLine {
   double avg60 = 0;
   double avg300 = 0;
   std::uint64_t total_microseconds = 0;
+  bool operator==(const PressureLine&) const = default;
 };
 
 struct Pressure {
   PressureLine some;                 // at least one task waited
   std::optional<PressureLine> full;  // all of them did; the node's cpu file has no such line before 5.13
+  bool operator==(const Pressure&) const = default;
 };
 
 [[nodiscard]] std::optional<Pressure> parse_pressure(std::string_view text);
