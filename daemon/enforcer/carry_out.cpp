@@ -161,7 +161,9 @@ std::vector<std::string> list_missing_directories(const host::Root& root, const 
 std::string apply_item(const host::Root& root, const PlanItem& item,
                        const std::vector<std::string>& made_directories) {
   auto changes = item.files;
-  std::ranges::stable_sort(changes, {}, order_of);
+  std::ranges::sort(changes, {}, [](const FileChange& change) {
+    return std::pair(order_of(change), std::string_view(change.path));
+  });
   std::vector<FileChange> undo;
   for (const auto& change : changes) {
     if (auto error = apply_change(root, change, made_directories); !error.empty()) {

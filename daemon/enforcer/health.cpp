@@ -25,7 +25,11 @@ bool is_healthy(const std::string& url, std::chrono::milliseconds limit) {
   if (!handle) return false;
   CURL* const curl = handle.get();
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+#if LIBCURL_VERSION_NUM >= CURL_VERSION_BITS(7, 85, 0)
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+#else
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP));
+#endif
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -47,6 +47,11 @@ std::vector<Waiting> list_waiting(const host::Root& root, const std::string& dir
   return waiting;
 }
 
+std::chrono::seconds age_of(const timespec& made) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now) - std::chrono::seconds(made.tv_sec);
+}
+
 }  // namespace
 
 base::Result<void> Mailbox::prepare() const {
@@ -93,21 +98,30 @@ std::vector<std::string> Mailbox::waiting() const {
 }
 
 std::vector<Request> Mailbox::pending() const {
+  constexpr std::chrono::minutes kValid{15};
   const auto waiting = list_waiting(root_, directory_ + kRequests);
   std::vector<Request> requests;
   for (const auto& [made, id] : waiting) {
+    if (age_of(made) > kValid) {
+      refuse(id, "it has waited for more than 15 minutes: ask again");
+      continue;
+    }
     const auto text = root_.read_file(directory_ + kRequests + "/" + id + std::string(kSuffix));
     auto request = text ? parse_request(*text) : base::Result<Request>(std::unexpected(text.error()));
     if (request && request->id == id) {
       requests.push_back(std::move(*request));
       continue;
     }
-    Report refused;
-    refused.request.id = id;
-    refused.error = request ? "the request does not carry its own name" : request.error().message();
-    (void)answer(refused);
+    refuse(id, request ? "the request does not carry its own name" : request.error().message());
   }
   return requests;
+}
+
+void Mailbox::refuse(const std::string& id, std::string why) const {
+  Report refused;
+  refused.request.id = id;
+  refused.error = std::move(why);
+  (void)answer(refused);
 }
 
 base::Result<void> Mailbox::answer(const Report& report) const {
@@ -122,10 +136,8 @@ base::Result<void> Mailbox::answer(const Report& report) const {
 
 void Mailbox::forget_old_reports() const {
   constexpr std::chrono::hours kKept{24};
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
   for (const auto& [made, id] : list_waiting(root_, directory_ + kReports)) {
-    if (now - std::chrono::seconds(made.tv_sec) < kKept) break;  // the oldest come first
+    if (age_of(made) < kKept) break;  // the oldest come first
     const std::string path = directory_ + kReports + "/" + id + std::string(kSuffix);
     ::unlinkat(root_.fd(), path.substr(1).c_str(), 0);
   }

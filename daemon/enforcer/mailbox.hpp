@@ -32,14 +32,16 @@ class Mailbox {
 
   // The enforcer's side. The ids in the box, in the order of their making.
   [[nodiscard]] std::vector<std::string> waiting() const;
-  // Requests in the order of their making. What cannot be understood is answered at
-  // once.
+  // Requests in the order of their making. What cannot be understood is answered at once, and so is what has
+  // lain there for more than 15 minutes: whoever agreed to it saw the plan of then.
   [[nodiscard]] std::vector<Request> pending() const;
   [[nodiscard]] base::Result<void> answer(const Report& report) const;
   // Removes reports that nobody has collected for a day: whoever asked is gone.
   void forget_old_reports() const;
 
  private:
+  void refuse(const std::string& id, std::string why) const;
+
   const host::Root& root_;
   std::string directory_;
 };

@@ -31,25 +31,38 @@ json to_json(const policy::FuseMemory& fuse) {
           {"invocation", fuse.invocation},
           {"restarts", fuse.restarts},
           {"up_since", fuse.up_since},
+          {"unhealthy", fuse.unhealthy},
+          {"asked_at", fuse.asked_at},
           {"why", fuse.why}};
+}
+
+json to_json(const UnitRecord& unit) {
+  json whole = to_json(unit.fuse);
+  whole["restarted_by_us"] = unit.restarted_by_us;
+  whole["is_owed"] = unit.is_owed;
+  return whole;
+}
+
+json to_json(const StartRecord& start) {
+  json whole = to_json(start.unit);
+  whole["environment"] = start.environment;
+  return whole;
 }
 
 json to_json(const TargetRecord& target) {
   json units = json::object();
-  for (const auto& [name, unit] : target.units) {
-    units[name] = to_json(unit.fuse);
-    units[name]["restarted_by_us"] = unit.restarted_by_us;
-  }
+  for (const auto& [name, unit] : target.units) units[name] = to_json(unit);
   return {{"service", target.service},
           {"digest", target.digest},
           {"paths", target.paths},
           {"made_directories", target.made_directories},
           {"automatic", target.automatic},
           {"applied_at", target.applied_at},
+          {"loaded_at", target.loaded_at},
+          {"environment", target.environment},
           {"units", std::move(units)},
           {"rolled_back", target.rolled_back},
-          {"rolled_back_at", target.rolled_back_at},
-          {"journal", target.journal}};
+          {"rolled_back_at", target.rolled_back_at}};
 }
 
 json to_json(const LastRun& run) {
@@ -66,6 +79,18 @@ void read_count(const json& from, Number& out) {
   out = static_cast<Number>(value);
 }
 
+// Members that came after the first version of schema_version 1; a manifest without them is older.
+template <typename Value>
+void read_newer(const json& from, const char* name, Value& out) {
+  const auto found = from.find(name);
+  if (found == from.end()) return;
+  if constexpr (std::unsigned_integral<Value> && !std::same_as<Value, bool>) {
+    read_count(*found, out);
+  } else {
+    found->get_to(out);
+  }
+}
+
 UnitRecord unit_from(const json& from) {
   UnitRecord unit;
   const auto phase = policy::kFusePhaseNames.parse(from.at("phase").get<std::string>());
@@ -76,7 +101,17 @@ UnitRecord unit_from(const json& from) {
   from.at("up_since").get_to(unit.fuse.up_since);
   from.at("why").get_to(unit.fuse.why);
   from.at("restarted_by_us").get_to(unit.restarted_by_us);
+  read_newer(from, "unhealthy", unit.fuse.unhealthy);
+  read_newer(from, "asked_at", unit.fuse.asked_at);
+  read_newer(from, "is_owed", unit.is_owed);
   return unit;
+}
+
+StartRecord start_from(const json& from) {
+  StartRecord start;
+  from.at("environment").get_to(start.environment);
+  start.unit = unit_from(from);
+  return start;
 }
 
 TargetRecord target_from(const json& from) {
@@ -87,10 +122,11 @@ TargetRecord target_from(const json& from) {
   from.at("made_directories").get_to(target.made_directories);
   from.at("automatic").get_to(target.automatic);
   from.at("applied_at").get_to(target.applied_at);
+  read_newer(from, "loaded_at", target.loaded_at);
+  read_newer(from, "environment", target.environment);
   for (const auto& [name, unit] : from.at("units").items()) target.units[name] = unit_from(unit);
   from.at("rolled_back").get_to(target.rolled_back);
   from.at("rolled_back_at").get_to(target.rolled_back_at);
-  from.at("journal").get_to(target.journal);
   return target;
 }
 
@@ -108,18 +144,19 @@ LastRun run_from(const json& from) {
 Manifest manifest_from(const json& from) {
   Manifest manifest;
   for (const auto& [name, target] : from.at("targets").items()) manifest.targets[name] = target_from(target);
+  if (const auto starts = from.find("starts"); starts != from.end()) {
+    for (const auto& [name, start] : starts->items()) manifest.starts[name] = start_from(start);
+  }
+  read_newer(from, "boot", manifest.boot);
   read_count(from.at("applied_total"), manifest.applied_total);
   read_count(from.at("reverted_total"), manifest.reverted_total);
   read_count(from.at("rolled_back_total"), manifest.rolled_back_total);
   read_count(from.at("restarts_total"), manifest.restarts_total);
   manifest.reload_needed = from.value("reload_needed", false);
   from.at("automatic_runs").get_to(manifest.automatic_runs);
+  if (from.contains("blocked")) from.at("blocked").get_to(manifest.blocked);
   manifest.last_run = run_from(from.at("last_run"));
   return manifest;
-}
-
-std::string path_in(const std::string& directory) {
-  return directory + "/" + kManifestName;
 }
 
 }  // namespace
@@ -127,16 +164,21 @@ std::string path_in(const std::string& directory) {
 std::string render_manifest(const Manifest& manifest) {
   json targets = json::object();
   for (const auto& [name, target] : manifest.targets) targets[name] = to_json(target);
+  json starts = json::object();
+  for (const auto& [name, start] : manifest.starts) starts[name] = to_json(start);
   const json whole = {{"schema_version", kSchemaVersion},
                       {"targets", std::move(targets)},
+                      {"starts", std::move(starts)},
+                      {"boot", manifest.boot},
                       {"applied_total", manifest.applied_total},
                       {"reverted_total", manifest.reverted_total},
                       {"rolled_back_total", manifest.rolled_back_total},
                       {"restarts_total", manifest.restarts_total},
                       {"reload_needed", manifest.reload_needed},
                       {"automatic_runs", manifest.automatic_runs},
+                      {"blocked", manifest.blocked},
                       {"last_run", to_json(manifest.last_run)}};
-  // Journal lines and unit names may hold any byte.
+  // Unit names may hold any byte.
   return whole.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -156,11 +198,34 @@ base::Result<Manifest> parse_manifest(std::string_view text) {
   }
 }
 
+std::string render_last_words(const Manifest& manifest) {
+  json targets = json::object();
+  for (const auto& [name, target] : manifest.targets) {
+    if (!target.journal.empty()) targets[name] = target.journal;
+  }
+  // Journal lines may hold any byte.
+  return targets.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+void parse_last_words(std::string_view text, Manifest& manifest) {
+  try {
+    const auto words = json::parse(text).get<std::map<std::string, std::vector<std::string>>>();
+    for (auto& [name, target] : manifest.targets) {
+      if (const auto found = words.find(name); found != words.end()) target.journal = found->second;
+    }
+  } catch (const json::exception&) {
+    return;  // they only illustrate
+  }
+}
+
 base::Result<Manifest> read_manifest(const host::Root& root, const std::string& directory) {
-  const auto text = root.read_file(path_in(directory));
+  const auto text = root.read_file(directory + "/" + kManifestName);
   if (!text && text.error().code == ENOENT) return Manifest{};
   if (!text) return std::unexpected(text.error());
-  return parse_manifest(*text);
+  auto manifest = parse_manifest(*text);
+  const auto words = root.read_file(directory + "/" + kLastWordsName);
+  if (manifest && words) parse_last_words(*words, *manifest);
+  return manifest;
 }
 
 base::Result<Manifest> take_manifest(const host::Root& root, const std::string& directory,
@@ -174,13 +239,20 @@ base::Result<Manifest> take_manifest(const host::Root& root, const std::string& 
   const auto handle = root.open_directory(directory);
   if (!handle) return std::unexpected(handle.error());
   if (::renameat(handle->get(), kManifestName, handle->get(), aside.c_str()) != 0)
-    return base::fault_from_errno("move aside", path_in(directory), errno);
+    return base::fault_from_errno("move aside", directory + "/" + kManifestName, errno);
   moved_to = directory + "/" + aside;
   return Manifest{};
 }
 
 base::Result<void> write_manifest(const host::Root& root, const std::string& directory,
                                   const Manifest& manifest) {
+  auto words = render_last_words(manifest);
+  const auto before = root.read_file(directory + "/" + kLastWordsName);
+  const bool is_same = before ? *before == words : words == render_last_words({});
+  if (!is_same) {
+    auto written = write_whole_file(root, directory, kLastWordsName, words, 0600);
+    if (!written) return written;
+  }
   return write_whole_file(root, directory, kManifestName, render_manifest(manifest), 0644);
 }
 

@@ -95,8 +95,21 @@ class Run {
     }
     if (!open(std::move(*settings))) return;
     carry_out_requests();
-    if (enforces && !session_->enforce()) fail(kFailure);
+    if (enforces) enforce();
     note_failure();
+  }
+
+  // A configuration that is gone altogether (a file system that is not mounted, half a deployment) is not
+  // taken for the wish to undo everything; whoever wishes that says `allocctl revert --all`.
+  void enforce() {
+    if (settings_->files.empty() && session_->has_enforced()) {
+      log_refused(journal_,
+                  fmt::format("{} is not there, and what it enforced stays as it is; allocctl revert "
+                              "--all takes it back",
+                              options_.config_file));
+      return fail(kBadConfiguration);
+    }
+    if (!session_->enforce()) fail(kFailure);
   }
 
   bool open(settings::Settings settings) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "enforcer/events.hpp"
 #include "enforcer/fuse_watch.hpp"
 #include "host/drop_in.hpp"
@@ -36,6 +37,14 @@ bool is_unread(const host::UnitFacts& facts, const PlanItem& item) {
   return std::ranges::any_of(item.owned_paths, [&](const std::string& path) {
     const bool is_drop_in = path.ends_with(host::kDropInName) && !path.starts_with(host::kSystemQuadlets);
     return is_drop_in && !is_loaded(facts, path);
+  });
+}
+
+// Whether somebody changed files of a unit that we look after and did not have systemd read them.
+bool has_unread_files(const Survey& survey) {
+  return std::ranges::any_of(survey.inputs, [&](const policy::UnitInput& input) {
+    const auto facts = survey.units.find(input.name);
+    return facts != survey.units.end() && facts->second.need_daemon_reload;
   });
 }
 
@@ -80,8 +89,10 @@ base::Result<std::unique_ptr<Session>> Session::open(const host::Root& root,
   if (!moved_to.empty())
     journal.log(host::Priority::warning, "", "the manifest could not be understood and is now " + moved_to,
                 {});
-  session->tidy();
+  session->forget_other_boots();
   if (auto read = session->reread(); !read) return std::unexpected(read.error());
+  session->note_starts();
+  session->tidy();
   return session;
 }
 
@@ -90,9 +101,12 @@ void Session::tidy() {
   for (auto& [target, record] : manifest_.targets) {
     for (const auto& path : record.paths)
       (void)host::remove_leftovers(root_, path.substr(0, path.rfind('/')));
-    // Noted before systemd was asked for it: perhaps it never was.
+    // Noted before systemd was asked for it: perhaps it never was. One that is stopping has been.
     for (auto& [name, unit] : record.units) {
-      if (unit.fuse.phase == FusePhase::waiting) unit.restarted_by_us = false;
+      const auto* facts = find_loaded(name);
+      const bool is_as_before = facts == nullptr || (facts->active_state == "active" &&
+                                                     facts->invocation_id == unit.fuse.invocation);
+      if (unit.fuse.phase == FusePhase::waiting && is_as_before) unit.restarted_by_us = false;
     }
     for (const auto& directory : record.made_directories) {
       (void)host::apply_remove(root_, fmt::format("{}/{}", directory, host::kDropInName), {},
@@ -102,8 +116,11 @@ void Session::tidy() {
   // A drop-in that is not there has no fuse.
   std::erase_if(manifest_.targets, [&](const auto& entry) {
     const auto& record = entry.second;
-    return record.rolled_back.empty() &&
-           std::ranges::none_of(record.paths, [&](const auto& path) { return root_.exists(path); });
+    const bool is_gone =
+        record.rolled_back.empty() &&
+        std::ranges::none_of(record.paths, [&](const auto& path) { return root_.exists(path); });
+    if (is_gone) keep_starts(record);
+    return is_gone;
   });
 }
 
@@ -123,12 +140,20 @@ Report Session::carry_out(const Request& request) {
     finish(request, report);
     return report;
   };
-  const auto survey = take_survey(root_, settings_, *watch_, control_, manifest_, request);
+  auto survey = take_survey(root_, settings_, *watch_, control_, manifest_, request);
   if (!survey) return give_up(survey.error());
   auto plan = decide_request(*survey, manifest_, request);
+  if (plan && plan->has_changes() && has_unread_files(*survey)) {
+    // Our own reload would bring them: what is written must win over them as well.
+    reload(report);
+    survey = take_survey(root_, settings_, *watch_, control_, manifest_, request);
+    if (!survey) return give_up(survey.error());
+    plan = decide_request(*survey, manifest_, request);
+  }
   if (!plan) return give_up(plan.error());
   preflight::Preflight preflight(root_, runner_, {.canary = options_.canary});
   check_items(*plan, *survey, preflight);
+  tell_blocked(*plan, request);
   apply_items(*plan, *survey, report);
   reload_if_needed(*plan, report);
   if (auto again = reread(); !again && report.error.empty()) report.error = again.error().message();
@@ -143,6 +168,10 @@ Report Session::carry_out(const Request& request) {
     (void)save();
   }
   return report;
+}
+
+bool Session::has_enforced() const {
+  return std::ranges::any_of(manifest_.targets, [](const auto& entry) { return entry.second.automatic; });
 }
 
 bool Session::enforce() {
@@ -168,9 +197,23 @@ bool Session::enforce() {
          std::ranges::all_of(report.items, [](const ItemReport& done) { return done.error.empty(); });
 }
 
+// Once for each reason, not once for each run.
+void Session::tell_blocked(const policy::Plan& plan, const Request& request) {
+  const bool is_whole = request.units.empty() && request.verb != Verb::revert;
+  auto told = std::exchange(manifest_.blocked, {});
+  for (const auto& item : plan.items) {
+    const auto before = told.extract(item.target);
+    if (item.action != Action::blocked) continue;
+    auto why = base::escape_for_terminal(
+        fmt::format("{}: {}", policy::kPlanReasonNames.name(item.reason), item.sentence));
+    if (before.empty() || before.mapped() != why) log_blocked(journal_, item);
+    manifest_.blocked.emplace(item.target, std::move(why));
+  }
+  if (!is_whole) manifest_.blocked.merge(told);
+}
+
 void Session::apply_items(policy::Plan& plan, const Survey& survey, Report& report) {
   for (auto& item : plan.items) {
-    if (item.action == Action::blocked) log_blocked(journal_, item);
     const bool is_named = std::ranges::count(report.request.units, item.target) > 0;
     if (is_change(item)) {
       apply_one(item, survey, report);
@@ -184,9 +227,11 @@ void Session::apply_one(PlanItem& item, const Survey& survey, Report& report) {
   const auto targets_before = manifest_.targets;
   const bool reload_was_needed = std::exchange(manifest_.reload_needed, true);
   note_target(item, survey, report.request);
-  // Without the record there would be no fuse.
-  std::string error = save() ? apply_item(root_, item, manifest_.targets[item.target].made_directories)
-                             : std::string("what is to be remembered of it cannot be written");
+  // Without the record there would be no fuse; a removal, which may be what frees a full disk's host, needs
+  // none.
+  const bool is_recorded = save() || item.action == Action::remove;
+  std::string error = is_recorded ? apply_item(root_, item, manifest_.targets[item.target].made_directories)
+                                  : std::string("what is to be remembered of it cannot be written");
   if (error.empty()) {
     log_applied(journal_, item);
     note_applied(item);
@@ -203,6 +248,7 @@ void Session::note_target(const PlanItem& item, const Survey& survey, const Requ
   auto& record = manifest_.targets[item.target];
   for (auto& directory : list_missing_directories(root_, item))
     record.made_directories.push_back(std::move(directory));
+  keep_starts(record);
   if (item.action == Action::remove) {
     note_removal(record, item, survey, request);
     return;
@@ -211,6 +257,8 @@ void Session::note_target(const PlanItem& item, const Survey& survey, const Requ
   record.paths = item.owned_paths;
   record.automatic = request.verb == Verb::reconcile || is_enforced_service(item.service);
   record.applied_at = kernel::realtime_now();
+  record.loaded_at = kNotLoaded;
+  record.environment = digest_environment(item);
   record.digest = digest_of(item, survey);
   record.rolled_back.clear();
   record.journal.clear();
@@ -255,6 +303,7 @@ void Session::reload_if_needed(const policy::Plan& plan, Report& report) {
              is_unread(facts->second, item);
     });
   });
+  note_unread(plan);
   if (manifest_.reload_needed || is_stale) reload(report);
 }
 
@@ -262,7 +311,7 @@ void Session::reload(Report& report) {
   const auto done = control_.reload();
   report.reloaded = done.has_value();
   manifest_.reload_needed = !done;
-  if (done) return;
+  if (done) return note_loaded();
   report.reload_error = done.error().message();
   log_reload_failed(journal_, report.reload_error);
 }
@@ -272,6 +321,7 @@ base::Result<void> Session::reread() {
   for (const auto& [target, record] : manifest_.targets) {
     for (const auto& [unit, unused] : record.units) selection.names.push_back(unit);
   }
+  for (const auto& [unit, unused] : manifest_.starts) selection.names.push_back(unit);
   return watch_->read(selection, kReadLimit);
 }
 
@@ -283,10 +333,11 @@ void Session::arm(const policy::Plan& plan, const Report& report) {
     if (record == manifest_.targets.end() || !record->second.rolled_back.empty()) continue;
     if (item.action == Action::remove || item.action == Action::blocked || item.owned_paths.empty()) continue;
     if (item_failed(report, item)) continue;
+    if (record->second.environment.empty()) record->second.environment = digest_environment(item);
     for (const auto& unit : item.units) {
       const auto facts = watch_->units().find(unit);
       if (facts == watch_->units().end() || is_unread(facts->second, item)) continue;
-      record->second.units.try_emplace(unit, UnitRecord{policy::arm_fuse(view_of(facts->second)), false});
+      record->second.units.try_emplace(unit, first_record(record->second, unit, facts->second));
     }
   }
 }
@@ -298,8 +349,8 @@ void Session::list_pending(const policy::Plan& plan, Report& report) const {
     for (const auto& [unit, state] : record->second.units) {
       const auto facts = watch_->units().find(unit);
       const bool is_running = facts != watch_->units().end() && facts->second.active_state == "active";
-      if (is_running && state.fuse.phase == FusePhase::waiting && !state.restarted_by_us)
-        report.pending.push_back(unit);
+      const bool is_waiting = state.fuse.phase == FusePhase::waiting && !state.restarted_by_us;
+      if (is_running && (state.is_owed || is_waiting)) report.pending.push_back(unit);
     }
   }
 }

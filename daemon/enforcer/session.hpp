@@ -35,6 +35,9 @@ struct SessionOptions {
   std::string canary{preflight::kCanaryPath};
 };
 
+// Of the variables that the item sets: which text a unit started under, whatever else the file says.
+[[nodiscard]] std::string digest_environment(const policy::PlanItem& item);
+
 class Session {
  public:
   // `settings` must have been found trustworthy by the caller, and outlive the session.
@@ -49,6 +52,8 @@ class Session {
 
   // What `mode: enforce` asks for, at most kMostRuns times in kRunsWithin. False when something failed.
   [[nodiscard]] bool enforce();
+  // Whether there is a drop-in that enforcement wrote.
+  [[nodiscard]] bool has_enforced() const;
 
   // One look at every unit under the fuse: rolls back, settles, restarts what is due. True while there is one
   // to look at again soon.
@@ -62,7 +67,16 @@ class Session {
   Session(const host::Root& root, const settings::Settings& settings, SessionOptions options,
           preflight::CanaryRunner& runner, host::Journal& journal);
   void tidy();
+  // Starts.
+  void forget_other_boots();
+  void keep_starts(const TargetRecord& target);
+  void note_starts();
+  void note_unread(const policy::Plan& plan);
+  void note_loaded();
+  [[nodiscard]] UnitRecord first_record(const TargetRecord& target, const std::string& name,
+                                        const host::UnitFacts& facts) const;
   // Carrying out.
+  void tell_blocked(const policy::Plan& plan, const Request& request);
   void apply_items(policy::Plan& plan, const Survey& survey, Report& report);
   void apply_one(policy::PlanItem& item, const Survey& survey, Report& report);
   void note_target(const policy::PlanItem& item, const Survey& survey, const Request& request);
@@ -86,11 +100,16 @@ class Session {
   // The fuse.
   void look_at(TargetRecord& target, const std::string& name, const host::UnitFacts& facts, UnitRecord& unit);
   [[nodiscard]] bool may_await(const std::string& name, const host::UnitFacts& facts);
-  void blow(TargetRecord& target, const std::string& name, const host::UnitFacts& facts,
-            const UnitRecord& unit);
-  void finish_rollbacks();
+  void blow(TargetRecord& target, const std::string& name, const host::UnitFacts& facts, UnitRecord& unit);
+  // What is still to be done: files that lie there, units that are down. True while it is to be tried again.
+  bool finish_rollbacks();
+  [[nodiscard]] bool owes_anything() const;
+  void take_back_files();
   [[nodiscard]] bool take_files_back(const std::string& target, TargetRecord& record);
-  void bring_back(const TargetRecord& record);
+  enum class Owed { nothing, start, restart, later };
+  [[nodiscard]] Owed decide_owed(const std::string& name, const UnitRecord& unit) const;
+  void bring_back_units();
+  void bring_back(const std::string& name, UnitRecord& unit, Owed owed);
 
   const host::Root& root_;
   const settings::Settings& settings_;
@@ -102,6 +121,8 @@ class Session {
   Manifest manifest_;
   std::optional<Manifest> on_disk_;
   bool has_failed_ = false;
+  int rollback_tries_ = 0;
+  std::chrono::steady_clock::time_point next_rollback_try_;
   std::map<std::string, std::chrono::steady_clock::time_point> down_since_;  // of those we restarted
 };
 

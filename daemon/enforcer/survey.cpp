@@ -7,12 +7,11 @@
 #include <array>
 #include <utility>
 
+#include "enforcer/digest.hpp"
 #include "host/drop_in.hpp"
 #include "host/owned_file.hpp"
 #include "policy/selection.hpp"
-#include "preflight/library.hpp"
 #include "preflight/program.hpp"
-#include "unitfile/checksum.hpp"
 #include "unitfile/read.hpp"
 
 namespace allocd::enforcer {
@@ -33,51 +32,6 @@ policy::ProgramKind to_plan_kind(preflight::ProgramKind kind) {
     default:
       return policy::ProgramKind::unknown;
   }
-}
-
-struct FoundLibrary {
-  std::string path;
-  std::string problem;
-  std::string identity;
-  bool is_unfit = false;
-  bool in_root = true;
-};
-
-std::string render_identity(const preflight::Library& library) {
-  const auto& id = library.identity;
-  return fmt::format("{}|{}|{}|{}|{}|{}", library.resolved, id.device, id.inode, id.size, id.modified_ns,
-                     id.build_id);
-}
-
-// Below RootDirectory= if the service has one; on the host if it is not there.
-FoundLibrary find_library_of(const host::Root& root, const settings::Service& service,
-                             const std::string& root_directory) {
-  FoundLibrary found;
-  auto library = preflight::find_library(root, service.allocator, service.library, root_directory);
-  if (!library && !root_directory.empty()) {
-    found.in_root = false;
-    library = preflight::find_library(root, service.allocator, service.library);
-  }
-  if (!library) {
-    const auto& [reason, sentence] = library.error();
-    found.is_unfit = reason != preflight::Reason::library_not_found;
-    found.problem =
-        found.is_unfit ? fmt::format("{}: {}", preflight::kReasonNames.name(reason), sentence) : sentence;
-    return found;
-  }
-  found.path = library->path;
-  found.identity = render_identity(*library);
-  return found;
-}
-
-// What the latch of a rolled-back unit depends on.
-std::string digest_of(const settings::Service& service, const std::string& identity) {
-  const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string(); };
-  return unitfile::sha256_hex(fmt::format(
-      "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", settings::kWantedNames.name(service.allocator),
-      service.library.value_or("auto"), service.malloc_conf, fmt::join(service.extra_preload, ":"),
-      settings::kPrecedenceNames.name(service.precedence), number(service.glibc.arena_max),
-      number(service.glibc.trim_threshold), number(service.glibc.mmap_threshold), identity));
 }
 
 // The target under which the fuse may have taken this unit's drop-in back.
@@ -105,6 +59,7 @@ std::vector<unitfile::SourceText> read_quadlet(const host::Root& root, const Uni
     }
   }
   std::vector<std::string> drop_ins;
+  drop_ins.reserve(by_name.size());
   for (auto& [name, path] : by_name) drop_ins.push_back(std::move(path));
   auto sources = unitfile::read_sources(root, facts.name, facts.source_path, drop_ins, {});
   return sources.doubts.empty() ? std::move(sources.files) : std::vector<unitfile::SourceText>{};
@@ -224,12 +179,6 @@ void add_stand_ins(Survey& survey) {
 }
 
 }  // namespace
-
-std::string read_digest(const host::Root& root, const settings::Service& service,
-                        const std::string& root_directory) {
-  if (service.allocator == Wanted::glibc) return digest_of(service, "");
-  return digest_of(service, find_library_of(root, service, root_directory).identity);
-}
 
 std::vector<policy::OwnedFile> read_owned_files(const host::Root& root, uid_t owner) {
   std::vector<policy::OwnedFile> files;

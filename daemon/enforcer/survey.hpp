@@ -41,10 +41,6 @@ struct Survey {
                                                UnitWatch& watch, host::SystemdControl& control,
                                                const Manifest& manifest, const Request& request);
 
-// What the latch of a unit depends on, as it is now: what is asked for and the library's file.
-[[nodiscard]] std::string read_digest(const host::Root& root, const settings::Service& service,
-                                      const std::string& root_directory);
-
 // Files of our name in the directories of drop-ins. Those that are not `owner`'s are no files of ours.
 [[nodiscard]] std::vector<policy::OwnedFile> read_owned_files(const host::Root& root, uid_t owner = 0);
 

@@ -84,7 +84,7 @@ base::Result<void> SystemdControl::reload() {
 }
 
 base::Result<void> SystemdControl::start(const std::string& unit) {
-  auto reply = call("StartUnit", {unit, "replace"}, options_.call_deadline);
+  auto reply = call("StartUnit", {unit, "fail"}, options_.call_deadline);
   if (!reply) return std::unexpected(reply.error());
   return {};
 }
@@ -122,6 +122,17 @@ base::Result<std::vector<std::string>> SystemdControl::environment() {
   }
   std::free(static_cast<void*>(list));
   return environment;
+}
+
+base::Result<std::uint64_t> SystemdControl::boot_usec() {
+  auto connected = bus();
+  if (!connected) return std::unexpected(connected.error());
+  BusError error;
+  std::uint64_t usec = 0;
+  const int result = sd_bus_get_property_trivial(*connected, kSystemd, kManagerPath, kManager,
+                                                 "UserspaceTimestamp", &error.error, 't', &usec);
+  if (result < 0) return base::fault_from_errno("read", "when systemd began", -result);
+  return usec;
 }
 
 }  // namespace allocd::host

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class SystemdControl {
   explicit SystemdControl(ControlOptions options) : options_(std::move(options)) {}
 
   [[nodiscard]] base::Result<void> reload();
+  // Fails where an operator, or the host's shutdown, has queued a stop.
   [[nodiscard]] base::Result<void> start(const std::string& unit);
   // Only if it runs: a unit that was stopped meanwhile stays stopped (TryRestartUnit), and a job that an
   // operator has queued for it is not replaced.
@@ -37,6 +39,9 @@ class SystemdControl {
   [[nodiscard]] base::Result<void> reset_failed(const std::string& unit);
   // "NAME=value" of the manager: what every service inherits.
   [[nodiscard]] base::Result<std::vector<std::string>> environment();
+  // When this boot's systemd began (UserspaceTimestamp): another number with each boot, the same over
+  // reloads.
+  [[nodiscard]] base::Result<std::uint64_t> boot_usec();
 
  private:
   [[nodiscard]] base::Result<sd_bus*> bus();

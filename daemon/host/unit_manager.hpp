@@ -32,7 +32,7 @@ struct EnvironmentFile {
 };
 
 // Values as org.freedesktop.systemd1.Unit and .Service give them. Timestamps are CLOCK_REALTIME
-// microseconds, 0 for "never".
+// microseconds, those called monotonic CLOCK_MONOTONIC; 0 for "never".
 struct UnitFacts {
   std::string name;
   std::string load_state;    // loaded, not-found, masked, error, bad-setting
@@ -49,6 +49,11 @@ struct UnitFacts {
   std::uint64_t active_enter_usec = 0;
   std::uint64_t inactive_exit_usec = 0;
   std::uint64_t main_start_usec = 0;  // ExecMainStartTimestamp
+  std::string result;                 // how it last ended: success, exit-code, signal, timeout, ...
+  std::uint64_t active_enter_monotonic = 0;
+  std::uint64_t active_exit_monotonic = 0;
+  std::uint64_t inactive_exit_monotonic = 0;
+  std::uint64_t main_exit_monotonic = 0;  // ExecMainExitTimestampMonotonic; 0 while the main process runs
   bool need_daemon_reload = false;
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<EnvironmentFile> environment_files;

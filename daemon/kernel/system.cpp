@@ -48,6 +48,10 @@ double realtime_now() {
   return clock_seconds(CLOCK_REALTIME);
 }
 
+double monotonic_now() {
+  return clock_seconds(CLOCK_MONOTONIC);
+}
+
 double own_cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);

@@ -24,6 +24,8 @@ struct SystemFacts {
 
 // Seconds since the epoch now.
 [[nodiscard]] double realtime_now();
+// Seconds on the clock of systemd's monotonic timestamps: nobody sets it, and it starts anew with each boot.
+[[nodiscard]] double monotonic_now();
 // Seconds of CPU this process has used, user and system.
 [[nodiscard]] double own_cpu_seconds();
 // Resident bytes of this process.

@@ -64,8 +64,9 @@ void Enforcement::on_change(const host::DirectoryWatch::Change& change) {
   debounce_.arm_if_idle(kDebounce);
 }
 
-void Enforcement::consider(const snapshot::Snapshot& snapshot, const settings::Settings& settings) {
-  wishes_ = list_wishes(snapshot, settings, std::chrono::system_clock::now());
+void Enforcement::consider(const snapshot::Snapshot& snapshot, const settings::Settings& settings,
+                           const GroundsByUnit& grounds) {
+  wishes_ = list_wishes(snapshot, settings, grounds, std::chrono::system_clock::now());
   decide();
 }
 

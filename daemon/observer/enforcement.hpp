@@ -33,7 +33,8 @@ class Enforcement {
   // The directories in which drop-ins of the watched units may lie.
   void watch(const std::set<std::string>& directories);
   // Asks for a run of the enforcer where this sample gives a reason to.
-  void consider(const snapshot::Snapshot& snapshot, const settings::Settings& settings);
+  void consider(const snapshot::Snapshot& snapshot, const settings::Settings& settings,
+                const GroundsByUnit& grounds);
 
   // "" while all is well.
   [[nodiscard]] std::string problem() const;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
+#include "enforcer/request.hpp"
 #include "policy/selection.hpp"
 
 namespace allocd::observer {
@@ -42,14 +44,29 @@ bool has_drifted(const Unit& unit) {
   return is_deleted || chain[kOnDisk].verdict == Verdict::fails || chain[kLoaded].verdict == Verdict::fails;
 }
 
-// Without anything that a restart loop changes.
-std::string facts_of_drift(const Unit& unit) {
+// The library must be known: one that this user cannot read would seem to have changed for ever.
+bool has_open_latch(const Unit& unit, const Grounds& grounds) {
+  return unit.mode == settings::Mode::enforce && unit.assessment.state == State::rolled_back &&
+         unit.load_state == "loaded" && !grounds.latched.empty() && !grounds.policy.empty() &&
+         grounds.policy != grounds.latched;
+}
+
+// All that a plan depends on, as far as it can be seen. Without anything that a restart loop changes.
+std::string facts_of_drift(const Unit& unit, const Grounds& grounds, double configured_at) {
   std::string facts =
-      fmt::format("{} {} {} {} {}", policy::kDropInStateNames.name(unit.drop_in.state), unit.drop_in.loaded,
-                  unit.drop_in.applied_at, unit.need_daemon_reload, fmt::join(unit.drop_in_paths, " "));
+      fmt::format("{} {} {} {} {} {} {} {}", policy::kDropInStateNames.name(unit.drop_in.state),
+                  unit.drop_in.loaded, unit.drop_in.applied_at, unit.need_daemon_reload, configured_at,
+                  grounds.files, grounds.policy, fmt::join(unit.drop_in_paths, " "));
   for (const auto& variable : unit.environment.variables)
     facts += fmt::format(" {}={}", variable.name, variable.is_set ? variable.value : "");
+  for (const auto& doubt : unit.environment.doubts) facts += " " + doubt;
   return facts;
+}
+
+double looked_at(const snapshot::Enforcer& enforcer) {
+  const bool is_look = enforcer.known && enforcer.last_run_success &&
+                       enforcer.last_run_verb == enforcer::kVerbNames.name(enforcer::Verb::reconcile);
+  return is_look ? enforcer.last_run_at : 0;
 }
 
 bool wants_fuse(const Unit& unit) {
@@ -86,15 +103,24 @@ bool concerns_enforcement(const snapshot::Snapshot& snapshot, const settings::Se
 }  // namespace
 
 std::vector<Wish> list_wishes(const snapshot::Snapshot& snapshot, const settings::Settings& settings,
-                              std::chrono::system_clock::time_point now) {
+                              const GroundsByUnit& grounds, std::chrono::system_clock::time_point now) {
   std::vector<Wish> wishes;
   if (concerns_enforcement(snapshot, settings))
     wishes.push_back({"", Cause::configuration, fmt::format("{}", snapshot.config.last_success_at)});
+  const auto add = [&](const Unit& unit, Cause cause, std::string facts, double looked_at = 0) {
+    wishes.push_back({unit.name, cause, std::move(facts), looked_at});
+  };
+  const double looked = looked_at(snapshot.enforcer);
   for (const auto& unit : snapshot.units) {
-    if (has_drifted(unit)) wishes.push_back({unit.name, Cause::drift, facts_of_drift(unit)});
-    if (wants_fuse(unit)) wishes.push_back({unit.name, Cause::fuse, facts_of_fuse(unit)});
-    if (wants_restart(unit, settings, now))
-      wishes.push_back({unit.name, Cause::restart, facts_of_fuse(unit)});
+    const auto found = grounds.find(unit.name);
+    const Grounds ground = found == grounds.end() ? Grounds{} : found->second;
+    const bool has_latch = has_open_latch(unit, ground);
+    if (has_latch || has_drifted(unit)) {
+      add(unit, has_latch ? Cause::latch : Cause::drift,
+          facts_of_drift(unit, ground, snapshot.config.last_success_at), looked);
+    }
+    if (wants_fuse(unit)) add(unit, Cause::fuse, facts_of_fuse(unit));
+    if (wants_restart(unit, settings, now)) add(unit, Cause::restart, facts_of_fuse(unit));
   }
   return wishes;
 }
@@ -103,10 +129,23 @@ void EnforcementTrigger::note(const Wish& wish, Time now) {
   const auto [at, is_new] = entries_.try_emplace({wish.unit, wish.cause});
   Entry& entry = at->second;
   entry.seen = now;
-  if (!is_new && entry.facts == wish.facts) return;
-  entry.facts = wish.facts;
-  entry.wait = kFirstWait;
-  entry.due = now;
+  if (!is_new && entry.facts == wish.facts) {
+    entry.is_left = wish.looked_at > entry.looked_at;
+    return;
+  }
+  entry = {.facts = wish.facts,
+           .wait = kFirstWait,
+           .due = now,
+           .seen = now,
+           .looked_at = wish.looked_at,
+           .is_left = false};
+}
+
+void EnforcementTrigger::wait_on(Entry& entry, Cause cause, Time now) {
+  if (entry.is_left) entry.wait = std::max(entry.wait, kLongestWait);
+  // A configuration is handed over once; what comes of it shows as another wish.
+  entry.due = cause == Cause::configuration ? Time::max() : now + entry.wait;
+  entry.wait = std::min(entry.wait * 2, entry.is_left ? kLongestWaitIfLeft : kLongestWait);
 }
 
 bool EnforcementTrigger::decide(const std::vector<Wish>& wishes, Time now) {
@@ -123,12 +162,7 @@ bool EnforcementTrigger::decide(const std::vector<Wish>& wishes, Time now) {
   if (asks) asked_ = now;
   for (auto& [key, entry] : entries_) {
     if (entry.seen != now) continue;
-    if (asks && entry.due <= now) {
-      // A configuration is handed over once; what comes of it shows as another wish.
-      const bool is_once = key.second == Cause::configuration;
-      entry.due = is_once ? Time::max() : now + entry.wait;
-      entry.wait = std::min(entry.wait * 2, kLongestWait);
-    }
+    if (asks && entry.due <= now) wait_on(entry, key.second, now);
     if (entry.due != Time::max()) next_ = next_ ? std::min(*next_, entry.due) : entry.due;
   }
   if (next_ && asked_) next_ = std::max(*next_, *asked_ + kFirstWait);

@@ -195,7 +195,7 @@ void Observer::on_files_changed() {
 void Observer::follow_enforcement() {
   if (!enforcement_) return;
   enforcement_->watch(sampler_.drop_in_directories());
-  if (ready_) enforcement_->consider(*board_.latest(), settings_);
+  if (ready_) enforcement_->consider(*board_.latest(), settings_, sampler_.grounds());
   sampler_.note_enforcement_problem(enforcement_->problem());
 }
 

@@ -101,6 +101,9 @@ Sampler::Sampler(const host::Root& root, EvidencePool& pool)
       preload_files_(root),
       unit_files_(root),
       enforcer_(root),
+      policy_digests_([&root](const settings::Service& service, const std::string& root_directory) {
+        return enforcer::read_digest(root, service, root_directory);
+      }),
       pool_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
       system_(kernel::read_system_facts(root)) {
@@ -113,6 +116,7 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
   ++number_;
   Run run{.settings = settings, .bus = bus, .now = now};
   enforcer_.refresh();
+  grounds_.clear();
   run.snapshot.enforcer = enforcer_.summary();
   for (const auto& [name, facts] : units) add_unit(run, facts);
   // A unit named in full has its series also before systemd has said anything of it.
@@ -146,9 +150,23 @@ policy::UnitSetting Sampler::make_setting(const Run& run, snapshot::Unit& unit, 
   add_files(files, setting, unit);
   const double loaded_at = preload_files_.loaded_at(facts, from_usec(run.bus.units_load_usec));
   setting.loaded_at = std::max(loaded_at, files.changed_at);
-  if (const auto* record = enforcer_.find(facts)) add_record(*record, facts, setting, unit);
+  const auto* record = enforcer_.find(facts);
+  if (record != nullptr) add_record(*record, facts, setting, unit);
+  note_grounds(run, unit, facts, files, record);
   if (enforcer_.is_at_work() && !setting.drop_in_present) unit.drop_in.applied_at = 0;
   return setting;
+}
+
+void Sampler::note_grounds(const Run& run, const snapshot::Unit& unit, const host::UnitFacts& facts,
+                           const UnitFilesView& files, const enforcer::TargetRecord* record) {
+  const auto* service = policy::find_service(run.settings, facts.name);
+  if (service == nullptr || unit.mode != settings::Mode::enforce) return;
+  const auto& digest =
+      policy_digests_.look(*service, facts.root_directory, run.now, run.settings.observe.recheck_interval);
+  const bool is_latched = record != nullptr && !record->rolled_back.empty();
+  grounds_[unit.name] = {.files = files.digest,
+                         .policy = digest.is_whole ? digest.text : "",
+                         .latched = is_latched ? record->digest : ""};
 }
 
 void Sampler::add_cgroups(Run& run) {

@@ -21,8 +21,10 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/system.hpp"
 #include "observer/assess.hpp"
+#include "observer/enforcement_trigger.hpp"
 #include "observer/enforcer_view.hpp"
 #include "observer/evidence_pool.hpp"
+#include "observer/policy_digests.hpp"
 #include "observer/preload_files.hpp"
 #include "observer/unit_files.hpp"
 #include "observer/unit_tracker.hpp"
@@ -51,6 +53,8 @@ class Sampler {
   void distrust_files() { unit_files_.distrust(); }
   [[nodiscard]] const std::set<std::string>& drop_in_directories() const { return unit_files_.directories(); }
   [[nodiscard]] const std::string& manifest_directory() const { return enforcer_.directory(); }
+  // Of the enforced units of the last sample.
+  [[nodiscard]] const GroundsByUnit& grounds() const { return grounds_; }
   // Trouble of the enforcing side, for the next sample to show; "" for none.
   void note_enforcement_problem(std::string problem) { enforcement_problem_ = std::move(problem); }
 
@@ -67,6 +71,8 @@ class Sampler {
   void add_unit(Run& run, const host::UnitFacts& facts);
   [[nodiscard]] policy::UnitSetting make_setting(const Run& run, snapshot::Unit& unit,
                                                  const host::UnitFacts& facts, const Gaps& gaps);
+  void note_grounds(const Run& run, const snapshot::Unit& unit, const host::UnitFacts& facts,
+                    const UnitFilesView& files, const enforcer::TargetRecord* record);
   void add_cgroups(Run& run);
   void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);
   void finish(Run& run);
@@ -78,6 +84,8 @@ class Sampler {
   PreloadFiles preload_files_;
   UnitFiles unit_files_;
   EnforcerView enforcer_;
+  PolicyDigests policy_digests_;
+  GroundsByUnit grounds_;
   std::string enforcement_problem_;
   EvidencePool& pool_;
   kernel::CgroupTree tree_;

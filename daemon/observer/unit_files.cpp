@@ -10,6 +10,7 @@
 #include "host/drop_in.hpp"
 #include "host/system_directories.hpp"
 #include "policy/desired.hpp"
+#include "unitfile/checksum.hpp"
 #include "unitfile/read.hpp"
 
 namespace allocd::observer {
@@ -113,6 +114,15 @@ std::string program_of(const host::UnitFacts& facts) {
   if (facts.exec_start.empty() || facts.exec_start.front().empty()) return "";
   const bool has_root = !facts.root_directory.empty() && facts.root_directory != "/";
   return (has_root ? facts.root_directory : "") + facts.exec_start.front().front();
+}
+
+// Of texts, not of times: a generator writes its files anew with each daemon-reload. An environment file may
+// be made anew with each start; what counts of it is what it sets.
+std::string digest_texts(const unitfile::UnitSources& sources) {
+  std::string all;
+  for (const auto& file : sources.files)
+    all += fmt::format("{} {}\n{}", file.path, file.text.size(), file.text);
+  return unitfile::sha256_hex(all);
 }
 
 // Every file whose change matters.
@@ -228,6 +238,9 @@ void UnitFiles::read(const host::UnitFacts& facts, const std::vector<std::string
   view.environment = to_environment(sources, environment);
   view.drop_in = read_drop_in(root_, facts);
   view.starts_script = read_starts_script(root_, facts);
+  const Stamp program = stamp(program_of(facts));
+  view.digest = fmt::format("{} {} {} {} {} {}", digest_texts(sources), program.error, program.inode,
+                            program.size, program.modified, program.changed);
   known.is_first = false;
 
   std::set<std::string> directories;

@@ -31,6 +31,7 @@ struct UnitFilesView {
   // When an environment file last changed what LD_PRELOAD comes to, seconds since the epoch; 0: none did.
   double changed_at = 0;
   bool starts_script = false;  // ExecStart= starts a shell, or a script for one
+  std::string digest;          // of the unit's files' texts and the program's state; not of environment files
 };
 
 class UnitFiles {

@@ -116,6 +116,13 @@ Obstacle blame(const Environment& environment, const Assignment& beaten) {
           fmt::format("{} at {} comes after allocd's own and wins", beaten.name, place_of(*winner))};
 }
 
+// For a value that systemd expands specifiers in.
+std::string escape_percent(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '%' ? std::string("%%") : std::string(1, c);
+  return out;
+}
+
 }  // namespace
 
 unitfile::UnitSources without_owned(unitfile::UnitSources sources) {
@@ -171,7 +178,7 @@ std::expected<FileTexts, Obstacle> make_quadlet_texts(const std::vector<Assignme
     }
     body.lines.push_back(unitfile::render_environment_line(name, value));
   }
-  if (!library.empty()) body.lines.push_back(fmt::format("Volume={0}:{0}:ro", library));
+  if (!library.empty()) body.lines.push_back(fmt::format("Volume={0}:{0}:ro", escape_percent(library)));
   return FileTexts{{place.drop_in_path, unitfile::render_owned_text(header_of(place), body)}};
 }
 

@@ -117,6 +117,10 @@ std::optional<Obstacle> find_obstacle(const UnitInput& unit, const std::string& 
     return Obstacle{PlanReason::unit_not_found,
                     fmt::format("systemd has no such unit to start ({})", unit.load_state)};
   }
+  if (unit.rolled_back == kRevertedByHand) {
+    return Obstacle{PlanReason::reverted_by_hand,
+                    fmt::format("an operator took it back; allocctl apply {} writes it again", unit.name)};
+  }
   if (!unit.rolled_back.empty()) {
     return Obstacle{PlanReason::rolled_back,
                     fmt::format("taken back: {}; allocctl apply --retry tries again", unit.rolled_back)};

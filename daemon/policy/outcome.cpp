@@ -135,7 +135,11 @@ std::string target_of(const UnitInput& unit) {
 std::string expected_text(const Outcome& outcome) {
   auto all = fmt::format("{} {}", kActionNames.name(outcome.action),
                          outcome.action == Action::write ? "" : kPlanReasonNames.name(outcome.reason));
-  for (const auto& [path, text] : outcome.texts) all += path + '\0' + text;
+  for (const auto& [path, text] : outcome.texts) {
+    all += path;
+    all += '\0';
+    all += text;
+  }
   return all;
 }
 

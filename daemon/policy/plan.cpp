@@ -241,7 +241,7 @@ Plan decide_revert(const std::vector<OwnedFile>& files, const PlanOptions& optio
     if (is_new) {
       item.target = target;
       item.action = Action::remove;
-      item.reason = PlanReason::no_policy;
+      item.reason = PlanReason::to_revert;
       item.sentence = "asked for by hand";
     }
     if (item.action != Action::blocked) add_change(item, disk, file.path, std::nullopt, options);

@@ -31,6 +31,7 @@ enum class PlanReason {
   to_apply,                // write: the policy is not on disk
   to_update,               // write: the policy, the library or the unit has changed
   no_policy,               // remove: the policy asks for nothing any more
+  to_revert,               // remove: asked for by hand
   tampered,                // blocked: our file was edited by hand
   foreign_file,            // blocked: a file that is not ours has the name, or is no regular file
   unset_by_unit,           // blocked: UnsetEnvironment= takes the variable away
@@ -47,15 +48,17 @@ enum class PlanReason {
   container,               // blocked: ExecStart= starts a container client
   transient_unit,          // blocked: a unit made at run time is gone after its next stop
   rolled_back,             // blocked: the fuse took it back, and nothing has changed since
+  reverted_by_hand,        // blocked: an operator took it back, and nothing has changed since
   preflight_failed         // blocked: the library did not pass on this host
 };
-inline constexpr base::EnumNames<PlanReason, 24> kPlanReasonNames{{"in_place",
+inline constexpr base::EnumNames<PlanReason, 26> kPlanReasonNames{{"in_place",
                                                                    "not_needed",
                                                                    "yields",
                                                                    "unit_not_found",
                                                                    "to_apply",
                                                                    "to_update",
                                                                    "no_policy",
+                                                                   "to_revert",
                                                                    "tampered",
                                                                    "foreign_file",
                                                                    "unset_by_unit",
@@ -72,6 +75,7 @@ inline constexpr base::EnumNames<PlanReason, 24> kPlanReasonNames{{"in_place",
                                                                    "container",
                                                                    "transient_unit",
                                                                    "rolled_back",
+                                                                   "reverted_by_hand",
                                                                    "preflight_failed"}};
 
 // A file of ours, as it lies on disk.
@@ -83,6 +87,9 @@ struct OwnedFile {
 };
 
 enum class ProgramKind { dynamic_glibc, dynamic_musl, static_program, unknown };
+
+// What UnitInput::rolled_back says when nobody but an operator took a drop-in away.
+inline constexpr const char* kRevertedByHand = "reverted by hand";
 
 // Everything the plan has to know about one unit.
 struct UnitInput {

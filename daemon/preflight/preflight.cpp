@@ -74,9 +74,23 @@ Finding Preflight::check_words(const PreflightRequest& request) const {
   return {};
 }
 
+// What else is preloaded is code of the service as well. A name without a path is looked for in the dynamic
+// linker's own directories, which are root's.
+Finding Preflight::check_trust(const PreflightRequest& request) const {
+  for (const std::string& entry : request.preload_after) {
+    if (!entry.starts_with('/')) continue;
+    const auto walked = read_path(root_, request.root_directory, entry);
+    if (!walked) return {Reason::library_not_found, entry + " of extra_preload is not there"};
+    if (Finding found = decide_trust(*walked, options_.needs.trusted_owner); found.reason != Reason::ok)
+      return found;
+  }
+  return {};
+}
+
 PreflightResult Preflight::check(const PreflightRequest& request) {
   if (request.allocator == Wanted::any) return {};
   if (Finding words = check_words(request); words.reason != Reason::ok) return refused(std::move(words));
+  if (Finding trust = check_trust(request); trust.reason != Reason::ok) return refused(std::move(trust));
   if (request.allocator == Wanted::glibc) return prove(request, std::nullopt);
   auto library =
       find_library(root_, request.allocator, request.library, request.root_directory, options_.needs);

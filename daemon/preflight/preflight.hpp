@@ -55,6 +55,7 @@ class Preflight {
 
  private:
   [[nodiscard]] Finding check_words(const PreflightRequest& request) const;
+  [[nodiscard]] Finding check_trust(const PreflightRequest& request) const;
   [[nodiscard]] PreflightResult prove(const PreflightRequest& request, std::optional<Library> library);
 
   const host::Root& root_;

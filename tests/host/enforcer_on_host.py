@@ -50,13 +50,13 @@ class Enforcer:
 
     def run(self, timeout: float = 60) -> int:
         """One run to its end; 0 when systemd thinks well of it."""
-        return self.host.systemctl("start", "allocd-enforcer.service", check=False, timeout=timeout).returncode
+        return self.host.systemctl("start", "--wait", "allocd-enforcer.service", check=False, timeout=timeout).returncode
 
     def exit_code(self) -> str:
         return self.host.show("allocd-enforcer.service", "ExecMainStatus")["ExecMainStatus"]
 
     def is_running(self) -> bool:
-        return self.host.show("allocd-enforcer.service", "ActiveState")["ActiveState"] == "activating"
+        return self.host.show("allocd-enforcer.service", "ActiveState")["ActiveState"] in ("activating", "active")
 
     def post(self, verb: str, *units: str, **switches: bool) -> str:
         number = f"{next(_NUMBERS):032x}"
@@ -107,7 +107,11 @@ class Enforcer:
         return item["reason"], item["sentence"]
 
     def manifest(self) -> dict:
-        return json.loads(self.host.read(MANIFEST))
+        manifest = json.loads(self.host.read(MANIFEST))
+        words = json.loads(self.host.run("cat", f"{STATE}/last-words.json", check=False).stdout or "{}")
+        for name, target in manifest["targets"].items():
+            target["journal"] = words.get(name, [])
+        return manifest
 
     def target(self, target: str = SERVICE) -> dict:
         return self.manifest()["targets"][target]
@@ -130,6 +134,10 @@ class Enforcer:
     def listing(self) -> list[str]:
         """Every file of the directories it may write: name, kind, mode, owner, target, contents."""
         return self.host.run("sh", "-c", _LISTING).stdout.splitlines()
+
+    def loaded(self, path: str, unit: str = SERVICE) -> bool:
+        """Whether systemd has read this drop-in of the unit."""
+        return path in self.host.show(unit, "DropInPaths")["DropInPaths"].split()
 
     def reloads(self) -> str:
         """Changes with each daemon-reload."""

@@ -4,9 +4,9 @@ that win, the file it touches to have the enforcer look. The enforcer itself tak
 
 import hashlib
 import json
-import time
 
 import pytest
+import standin_service
 from allocd_on_host import HOST_PROGRAMS, config, pick
 
 UNIT = "engine.service"
@@ -46,15 +46,13 @@ def state(allocd):
 
 
 def test_drop_in_is_followed_from_written_to_edited_to_deleted(engine, allocd):
-    """With samples a minute apart, so that what shows is what was noticed."""
+    """With samples ten minutes apart, the longest there is, so that what shows was noticed by an event."""
     host = engine
-    allocd.start(enforcing("observe", "1m"))
+    allocd.start(enforcing("observe", "10m"))
     allocd.poll(lambda: state(allocd) == ("absent", "not_applied", "not_configured"), "nothing applied", UNIT)
 
     def shows(expected, what):
-        began = time.monotonic()
         allocd.poll(lambda: state(allocd) == expected, what, UNIT)
-        return time.monotonic() - began
 
     host.write(DROP_IN, PRELOAD)
     shows(("intact", "not_applied", "not_loaded"), "the drop-in was noticed")
@@ -67,12 +65,11 @@ def test_drop_in_is_followed_from_written_to_edited_to_deleted(engine, allocd):
     assert pick(allocd.exposition(), "allocd_unit_pending_restart_seconds", unit=UNIT) == [0]
 
     host.write(DROP_IN, PRELOAD + "# a hand was here\n")
-    took = shows(("tampered", "compliant", "none"), "the edit was noticed")
+    shows(("tampered", "compliant", "none"), "the edit was noticed")
     assert "edited by hand" in allocd.unit(UNIT)["assessment"]["chain"][1]["evidence"]
     host.remove(DROP_IN)
-    took = max(took, shows(("absent", "not_applied", "not_configured"), "the deletion was noticed"))
+    shows(("absent", "not_applied", "not_configured"), "the deletion was noticed")
     assert pick(allocd.exposition(), "allocd_unit_drop_in_state", unit=UNIT, state="absent") == [1]
-    assert took < 20, "noticed by a sample, not by watching"
     logged = host.run("journalctl", "-o", "json", f"MESSAGE_ID={TAMPERED}", "-u", "allocd.service").stdout.splitlines()
     assert [json.loads(line)["ALLOCD_PATH"] for line in logged] == [DROP_IN]
 
@@ -143,3 +140,16 @@ def test_script_that_sets_the_preload_anew_is_told_from_a_program_that_does(engi
     host.systemctl("restart", UNIT)
     allocd.start(enforcing("observe"))
     allocd.poll(lambda: state(allocd)[1:] == ("violation", "overridden_by_wrapper"), "the wrapper is blamed", UNIT)
+
+
+def test_program_that_puts_its_own_allocator_in_front_is_named(engine, allocd):
+    """As vLLM on CPUs does for its workers: jemalloc stays mapped behind it and idle."""
+    host = engine
+    standin_service.install(host)
+    host.unit(UNIT, standin_service.unit_text("--worker tcmalloc --hold-mib 8"))
+    host.systemctl("restart", UNIT)
+    allocd.start(enforcing("observe"))
+    allocd.poll(lambda: state(allocd)[1:] == ("violation", "overridden_by_runtime"), "the runtime is blamed", UNIT)
+    assert "libtcmalloc_minimal.so.4" in allocd.unit(UNIT)["assessment"]["chain"][4]["evidence"]
+    explained = host.run("allocctl", "explain", UNIT, check=False).stdout
+    assert "overridden_by_runtime" in explained and "tcmalloc" in explained

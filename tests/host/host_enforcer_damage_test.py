@@ -89,6 +89,20 @@ def test_nothing_is_written_that_could_not_be_remembered(unit, host):
     assert unit.apply()["action"] == "write"
 
 
+def test_a_revert_needs_no_room_to_remember_it(unit, host):
+    unit.apply()
+    unit.ends()
+    host.run("sh", "-c", f"cp -a {STATE} /run/state; mount -t tmpfs -o size=8k,mode=755 full {STATE}; "
+                         f"cp -a /run/state/. {STATE}; cat /dev/zero >{STATE}/filler", check=False)
+    try:
+        assert unit.item(unit.ask("revert", SERVICE))["error"] == ""
+        assert not unit.exists(conf()) and not unit.loaded(conf())
+        unit.ends()
+    finally:
+        host.run("umount", STATE)
+    assert unit.apply()["action"] == "write"
+
+
 # What is in the way ---------------------------------------------------------------------------------------------------
 
 FOREIGN = {
@@ -286,10 +300,11 @@ def test_what_was_reverted_by_hand_is_not_put_back(enforcer, host, remembered):
     assert enforcer.run() == 0 and enforcer.exists(conf())
     if not remembered:
         host.remove(MANIFEST)
-    enforcer.ask("revert", SERVICE)
+    assert enforcer.item(enforcer.ask("revert", SERVICE))["reason"] == "to_revert"
     enforcer.ends()
     assert enforcer.run() == 0
     assert not enforcer.exists(conf())
+    assert enforcer.item(enforcer.ask("apply"))["reason"] == "reverted_by_hand"
     assert enforcer.item(enforcer.ask("apply", SERVICE))["action"] == "write"
 
 
@@ -321,6 +336,21 @@ def test_a_configuration_that_others_can_write_is_refused(enforcer, host, script
         assert enforcer.listing() == before
     finally:
         host.run("sh", "-c", "rm -rf /etc/allocd/conf.d; chmod 755 /etc/allocd")
+
+
+def test_a_configuration_that_is_gone_undoes_nothing(enforcer, host):
+    """Not mounted yet, or half a deployment: that is no wish to have every drop-in taken away."""
+    host.unit(SERVICE, SLEEPS)
+    enforcer.configure(policy(mode="enforce"))
+    assert enforcer.run() == 0 and enforcer.exists(conf())
+    before, reloads = enforcer.listing(), enforcer.reloads()
+    host.remove(allocd_on_host.CONFIG)
+    assert enforcer.run() != 0 and enforcer.exit_code() == "78"
+    assert (enforcer.listing(), enforcer.reloads()) == (before, reloads)
+    assert "revert --all" in host.journal("allocd-enforcer.service", "-n", "20")
+    enforcer.configure(policy(mode="enforce"))
+    assert enforcer.run() == 0
+    assert (enforcer.listing(), enforcer.reloads()) == (before, reloads)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema_version": 99}', "\x00\xff", '{"schema_version": 1, "targets": []}'])

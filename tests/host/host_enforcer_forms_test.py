@@ -136,6 +136,18 @@ def test_a_later_drop_in(enforcer, host, line):
         assert reason == "overridden_by_file" and "/etc/later.env:1" in sentence
 
 
+def test_a_later_drop_in_that_systemd_has_not_read_yet(enforcer, host):
+    """Our reload brings it into force; what is written wins over it."""
+    host.write("/etc/own.env", f"LD_PRELOAD={OTHER}\n")
+    host.unit(SERVICE, service())
+    host.systemctl("start", SERVICE)
+    host.write(f"{UNITS}/{SERVICE}.d/50-own.conf", "[Service]\nEnvironmentFile=/etc/own.env\n")
+    enforcer.configure(policy())
+    enforcer.apply()
+    assert enforcer.ask("apply")["items"] == []
+    assert enforcer.started()["LD_PRELOAD"] == f"{JEMALLOC}:{OTHER}"
+
+
 def test_what_the_unit_preloads_already_stays_behind_ours(enforcer, host):
     host.unit(SERVICE, service(f'Environment="LD_PRELOAD={OTHER} libdl.so.2"'))
     enforcer.configure(policy(extra_preload=["/usr/lib/x86_64-linux-gnu/librt.so.1"]))

@@ -178,8 +178,19 @@ def test_a_changed_policy_opens_the_latch(latched):
     assert latched.exists(conf()) and latched.target()["rolled_back"] == ""
 
 
+COPY = "cp /opt/mine/libnone.so /opt/mine/new && mv /opt/mine/new /opt/mine/libnone.so"
+ANOTHER = "cp /opt/mine/libnone.so /opt/mine/new && echo >>/opt/mine/new && mv /opt/mine/new /opt/mine/libnone.so"
+
+
+def test_a_copy_of_the_same_library_is_no_other(latched, host):
+    """As a new image of the host brings it: another inode on another device, at another time."""
+    host.run("sh", "-c", COPY)
+    latched.run()
+    assert not latched.exists(conf()) and latched.target()["rolled_back"] != ""
+
+
 def test_a_replaced_library_opens_the_latch(latched, host):
-    host.run("sh", "-c", "cp /opt/mine/libnone.so /opt/mine/new && mv /opt/mine/new /opt/mine/libnone.so")
+    host.run("sh", "-c", ANOTHER)
     latched.run()
     assert latched.exists(conf()) and latched.target()["rolled_back"] == ""
 
@@ -197,7 +208,7 @@ def test_a_library_replaced_before_the_restart_does_not_keep_the_latch_open(enfo
     host.systemctl("start", SERVICE)
     enforcer.configure(policy(settle="10s", mode="enforce", library="/opt/mine/libnone.so"))
     assert enforcer.run() == 0
-    host.run("sh", "-c", "cp /opt/mine/libnone.so /opt/mine/new && mv /opt/mine/new /opt/mine/libnone.so")
+    host.run("sh", "-c", ANOTHER)
     host.systemctl("restart", SERVICE, check=False)
     enforcer.run()
     check_rolled_back(enforcer, host)

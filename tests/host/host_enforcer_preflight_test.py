@@ -76,6 +76,15 @@ def test_a_library_that_others_can_write(enforcer, host):
     assert enforcer.apply()["action"] == "write"
 
 
+def test_an_extra_library_that_others_can_write(enforcer, host):
+    host.unit(SERVICE, SLEEPS)
+    host.run("install", "-D", "-m", "777", f"{FAULTY}/libnone.so", "/opt/extra/libextra.so")
+    enforcer.configure(policy(extra_preload=["/opt/extra/libextra.so"]))
+    check_refused(enforcer, "writable_by_others: /opt/extra/libextra.so can be written by others")
+    host.run("rm", "/opt/extra/libextra.so")
+    check_refused(enforcer, "library_not_found: /opt/extra/libextra.so")
+
+
 def test_one_that_fails_does_not_hold_up_the_others(enforcer, host):
     host.unit(SERVICE, SLEEPS)
     host.unit("other.service", SLEEPS)

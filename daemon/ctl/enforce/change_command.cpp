@@ -177,6 +177,9 @@ Answer run_change(const CommandLine& line, const RenderOptions& options, Dialogu
   if (line.dry_run) return run_plan(line, options);
   const bool json = line.output == Output::json;
   if (json && !line.yes) return refuse_without_answer(line, "JSON leaves no room for a question");
+  if (!is_installed_configuration(line)) {
+    return {kUsage, "", said("the enforcer follows the installed configuration alone: --config is for plan")};
+  }
   if (::geteuid() != 0) return refuse_without_root(line);
   const auto request = make_request(line);
   auto planned = make_plan(line, request);

@@ -33,7 +33,8 @@ class SystemdService final : public EnforcerService {
     if (auto read = watch_->read(selection, kReadLimit); !read) return std::unexpected(read.error());
     const auto facts = watch_->units().find(kEnforcerUnit);
     if (facts == watch_->units().end()) return false;
-    return facts->second.active_state == "activating" || facts->second.active_state == "deactivating";
+    return facts->second.active_state == "activating" || facts->second.active_state == "active" ||
+           facts->second.active_state == "deactivating";
   }
 
   void wait(std::chrono::milliseconds time) override { watch_->follow(time); }

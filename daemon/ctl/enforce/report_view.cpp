@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 
 #include "ctl/enforce/plan_view.hpp"
@@ -11,6 +12,7 @@
 #include "ctl/lines.hpp"
 #include "ctl/terminal_text.hpp"
 #include "policy/selection.hpp"
+#include "settings/window.hpp"
 
 namespace allocd::ctl {
 
@@ -72,11 +74,23 @@ std::vector<std::string> pending_with(const Report& report, const settings::Sett
   return units;
 }
 
+// " (2025-10-11T02:00:00Z)"; nothing where no opening is known.
+std::string describe_opening(const settings::Settings& settings, const std::string& unit, double now) {
+  using namespace std::chrono;
+  const auto* service = policy::find_service(settings, unit);
+  if (service == nullptr) return "";
+  const settings::SystemTime from{floor<system_clock::duration>(duration<double>(now))};
+  const auto opening = settings::next_opening(service->windows, from);
+  if (!opening) return "";
+  return fmt::format(" ({})", format_time(duration<double>(opening->time_since_epoch()).count()));
+}
+
 void add_pending(std::string& out, const Report& report, const settings::Settings& settings,
                  const RenderOptions& options) {
   if (const auto units = pending_with(report, settings, RestartWhen::now); !units.empty())
     add_line(out, options, fmt::format("Restarted next, in turn: {}.", list_names(units)));
-  if (const auto units = pending_with(report, settings, RestartWhen::window); !units.empty()) {
+  if (auto units = pending_with(report, settings, RestartWhen::window); !units.empty()) {
+    for (auto& unit : units) unit += describe_opening(settings, unit, options.now);
     add_line(out, options,
              fmt::format("Restarted by allocd when the policy's window opens: {}.", list_names(units)));
   }

@@ -53,7 +53,7 @@ Report sample_report() {
   report.request.verb = enforcer::Verb::apply;
   report.items = {
       done("hand.service", Action::write, PlanReason::to_apply),
-      done("gone.service", Action::remove, PlanReason::no_policy),
+      done("gone.service", Action::remove, PlanReason::to_revert),
       done("own.service", Action::keep, PlanReason::yields),
       done("tgi.service", Action::blocked, PlanReason::static_program),
       done("full.service", Action::write, PlanReason::to_apply,
@@ -69,6 +69,21 @@ Report sample_report() {
 TEST_CASE("a report of everything") {
   test::check_golden("unit/ctl/golden/report.txt",
                      render_report_text(sample_report(), sample_settings(), {}));
+}
+
+TEST_CASE("a unit that waits for its window is told when that opens") {
+  Report report;
+  report.items = {done("night.service", Action::write, PlanReason::to_apply)};
+  report.pending = {"night.service"};
+  auto settings = sample_settings();
+  settings.services[3].windows = {*settings::parse_window("Sat 02:00..05:00 UTC"),
+                                  *settings::parse_window("Wed 23:00..01:00 UTC")};
+  RenderOptions options;
+  options.width = 200;
+  options.now = 1'760'000'000;  // Thursday 2025-10-09T08:53:20Z
+  CHECK(render_report_text(report, settings, options)
+            .find("when the policy's window opens: night.service (2025-10-11T02:00:00Z).\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a reload that failed leads on") {

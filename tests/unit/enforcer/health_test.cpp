@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -25,12 +26,12 @@ namespace {
 // Answers every connection with the same bytes, after having read what is asked; "" means never.
 class Server {
  public:
-  explicit Server(std::string answer) : answer_(std::move(answer)) {
+  explicit Server(std::string answer, int family = AF_INET) : family_(family), answer_(std::move(answer)) {
     REQUIRE(::listen(listener_.get(), 8) == 0);
-    sockaddr_in own{};
+    sockaddr_in6 own{};  // the port lies at the same place in both
     socklen_t size = sizeof own;
     REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
-    port_ = ntohs(own.sin_port);
+    port_ = ntohs(own.sin6_port);
     thread_ = std::thread([this] { serve(); });
   }
   ~Server() {
@@ -42,17 +43,24 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::string url(const std::string& target = "/health") const {
-    return "http://127.0.0.1:" + std::to_string(port_) + target;
+    const std::string host = family_ == AF_INET6 ? "[::1]" : "127.0.0.1";
+    return "http://" + host + ":" + std::to_string(port_) + target;
   }
   [[nodiscard]] int asked() const { return asked_; }
 
  private:
-  static base::UniqueFd listen_on_loopback() {
-    base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  [[nodiscard]] base::UniqueFd listen_on_loopback() const {
+    base::UniqueFd fd(::socket(family_, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in own{};
     own.sin_family = AF_INET;
     own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+    sockaddr_in6 own6{};
+    own6.sin6_family = AF_INET6;
+    own6.sin6_addr = in6addr_loopback;
+    const int bound = family_ == AF_INET6
+                          ? ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own6), sizeof own6)
+                          : ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own);
+    REQUIRE(bound == 0);
     return fd;
   }
 
@@ -69,6 +77,7 @@ class Server {
     }
   }
 
+  int family_;
   std::string answer_;
   base::UniqueFd listener_ = listen_on_loopback();
   std::uint16_t port_ = 0;
@@ -93,6 +102,16 @@ TEST_CASE("health: 2xx is healthy, all else is not") {
     INFO(status);
     CHECK_FALSE(is_healthy(Server(answer_of(status)).url(), 3s));
   }
+}
+
+TEST_CASE("health: the loopback of IPv6") {
+  std::error_code ignored;
+  if (!std::filesystem::exists("/proc/sys/net/ipv6/conf/lo", ignored)) {
+    WARN("this host has no IPv6");
+    return;
+  }
+  CHECK(is_healthy(Server(answer_of("200 OK"), AF_INET6).url(), kLong));
+  CHECK_FALSE(is_healthy(Server(answer_of("503 Loading"), AF_INET6).url(), kLong));
 }
 
 TEST_CASE("health: a redirect is not followed") {

@@ -77,12 +77,24 @@ TEST_CASE("mailbox: one that was carried out and not answered is still there") {
 
 TEST_CASE("mailbox: requests come in the order of their making") {
   Fixture fixture;
+  const auto now = ::time(nullptr);
   for (const auto* id : {"c", "a", "b", "d"}) REQUIRE(fixture.mailbox.post(request_of(id)));
-  set_time(fixture.box.at("run/requests/c.json"), 100);
-  set_time(fixture.box.at("run/requests/d.json"), 200);
-  set_time(fixture.box.at("run/requests/b.json"), 200);  // at once: by name
-  set_time(fixture.box.at("run/requests/a.json"), 300);
+  set_time(fixture.box.at("run/requests/c.json"), now - 300);
+  set_time(fixture.box.at("run/requests/d.json"), now - 200);
+  set_time(fixture.box.at("run/requests/b.json"), now - 200);  // at once: by name
+  set_time(fixture.box.at("run/requests/a.json"), now - 100);
   CHECK(ids_of(fixture.mailbox.pending()) == std::vector<std::string>{"c", "b", "d", "a"});
+}
+
+TEST_CASE("mailbox: one that was agreed to long ago is refused") {
+  Fixture fixture;
+  for (const auto* id : {"a", "b"}) REQUIRE(fixture.mailbox.post(request_of(id)));
+  set_time(fixture.box.at("run/requests/a.json"), ::time(nullptr) - 1000);
+  CHECK(ids_of(fixture.mailbox.pending()) == std::vector<std::string>{"b"});
+  CHECK(fixture.mailbox.waiting() == std::vector<std::string>{"b"});
+  const auto report = fixture.mailbox.collect("a");
+  REQUIRE(report);
+  CHECK(report->error == "it has waited for more than 15 minutes: ask again");
 }
 
 TEST_CASE("mailbox: a name that leads elsewhere is refused on both sides") {

@@ -42,6 +42,7 @@ Manifest full_manifest() {
   manifest.restarts_total = 4;
   manifest.reload_needed = true;
   manifest.automatic_runs = {1.5, 2.5};
+  manifest.blocked = {{"blocked.service", "tampered: \xC3\xA9 was edited"}};
   manifest.last_run = {.at = 9, .verb = "apply", .success = false, .error = "no", .changed = 1, .blocked = 2};
   return manifest;
 }
@@ -69,8 +70,10 @@ class StateDirectory {
 
 TEST_CASE("manifest: what is rendered is read back whole") {
   const auto manifest = full_manifest();
-  const auto back = parse_manifest(render_manifest(manifest));
+  auto back = parse_manifest(render_manifest(manifest));
   if (!back) FAIL(back.error().message());
+  CHECK(back->targets.at("vllm@.service").journal.empty());
+  parse_last_words(render_last_words(manifest), *back);
   CHECK(*back == manifest);
   CHECK(*parse_manifest(render_manifest({})) == Manifest{});
 }
@@ -78,12 +81,38 @@ TEST_CASE("manifest: what is rendered is read back whole") {
 TEST_CASE("manifest: bytes that are no text come back as text") {
   Manifest manifest;
   manifest.targets["a\xFF.service"].journal = {"\xC3", std::string("nul\0nul", 7)};
-  const auto back = parse_manifest(render_manifest(manifest));
+  auto back = parse_manifest(render_manifest(manifest));
   REQUIRE(back);
   REQUIRE(back->targets.size() == 1);
   CHECK(back->targets.begin()->first == "a\xEF\xBF\xBD.service");
+  parse_last_words(render_last_words(manifest), *back);
   CHECK(back->targets.begin()->second.journal[0] == "\xEF\xBF\xBD");
   CHECK(back->targets.begin()->second.journal[1] == std::string("nul\0nul", 7));
+}
+
+TEST_CASE("manifest: last words that are damaged are none") {
+  for (const auto* text :
+       {"", "[", "[1]", R"({"vllm@.service": "text"})", R"({"vllm@.service": [1, null]})"}) {
+    Manifest manifest;
+    manifest.targets["vllm@.service"] = {};
+    parse_last_words(text, manifest);
+    CHECK(manifest.targets.at("vllm@.service").journal.empty());
+  }
+}
+
+TEST_CASE("manifest: what a service last said is for root alone") {
+  const StateDirectory state;
+  Manifest manifest;
+  REQUIRE(write_manifest(state.root(), "/state", manifest));
+  CHECK_FALSE(std::filesystem::exists(state.at("last-words.json")));
+  manifest.targets["a.service"].journal = {"a secret"};
+  REQUIRE(write_manifest(state.root(), "/state", manifest));
+  CHECK(render_manifest(manifest).find("secret") == std::string::npos);
+  CHECK(std::filesystem::status(state.at("last-words.json")).permissions() == std::filesystem::perms(0600));
+  CHECK(*read_manifest(state.root(), "/state") == manifest);
+  manifest.targets.clear();
+  REQUIRE(write_manifest(state.root(), "/state", manifest));
+  CHECK(state.root().read_file("/state/last-words.json")->find("secret") == std::string::npos);
 }
 
 TEST_CASE("manifest: no prefix of one is taken for one") {
@@ -148,7 +177,8 @@ TEST_CASE("manifest: written, read, and an absent one is an empty one") {
   CHECK(*read_manifest(state.root(), "/state") == full_manifest());
   const auto mode = std::filesystem::status(state.at("manifest.json")).permissions();
   CHECK(static_cast<unsigned>(mode) == 0644);  // the observer reads it
-  CHECK(std::distance(std::filesystem::directory_iterator(state.at("")), {}) == 1);
+  // The manifest and the last words.
+  CHECK(std::distance(std::filesystem::directory_iterator(state.at("")), {}) == 2);
 }
 
 TEST_CASE("manifest: a broken one is moved aside, not overwritten") {
@@ -174,4 +204,18 @@ TEST_CASE("manifest: one that cannot be read stays where it is") {
   CHECK(moved_to.empty());
   CHECK(std::filesystem::is_directory(state.at("manifest.json")));
   CHECK_FALSE(read_manifest(state.root(), "/absent/too")->reload_needed);
+}
+
+TEST_CASE("manifest: one that remembers nothing of what is blocked is understood") {
+  auto manifest = full_manifest();
+  manifest.blocked.clear();
+  auto text = render_manifest(manifest);
+  const std::string none = "  \"blocked\": {},\n";
+  REQUIRE(text.find(none) != std::string::npos);
+  text.erase(text.find(none), none.size());
+  const auto back = parse_manifest(text);
+  REQUIRE(back);
+  CHECK(back->blocked.empty());
+  text.insert(2, "  \"blocked\": [1],\n");
+  CHECK_FALSE(parse_manifest(text));
 }

@@ -155,3 +155,28 @@ TEST_CASE("where nothing is asked for, no file is read", "[enforced]") {
   CHECK(it.sample().mode == settings::Mode::observe);
   CHECK(it.sampler().drop_in_directories().empty());
 }
+
+TEST_CASE("what a run of the enforcer depends on is known of enforced units alone", "[enforced]") {
+  Enforced it;
+  it.settings().services[0].library = "/opt/absent.so";
+  static_cast<void>(it.sample());
+  const auto before = it.sampler().grounds().at("vllm.service");
+  CHECK_FALSE(before.files.empty());
+  CHECK(before.policy.empty());  // there is no such library
+  CHECK(before.latched.empty());
+  auto manifest = applied();
+  manifest.targets["vllm.service"].digest = "then";
+  it.remember(manifest);
+  static_cast<void>(it.sample());
+  CHECK(it.sampler().grounds().at("vllm.service") == before);
+  manifest.targets["vllm.service"].rolled_back = "vllm.service: it keeps ending";
+  it.remember(manifest);
+  static_cast<void>(it.sample());
+  CHECK(it.sampler().grounds().at("vllm.service").latched == "then");
+  it.settings().services[0].allocator = settings::Wanted::glibc;
+  static_cast<void>(it.sample());
+  CHECK_FALSE(it.sampler().grounds().at("vllm.service").policy.empty());
+  it.settings().services[0].mode = settings::Mode::observe;
+  static_cast<void>(it.sample());
+  CHECK(it.sampler().grounds().empty());
+}

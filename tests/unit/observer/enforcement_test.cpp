@@ -74,16 +74,16 @@ TEST_CASE("other units' files and temporary ones are not", "[enforcement]") {
 
 TEST_CASE("a reason to look touches the file, an idle sample does not", "[enforcement]") {
   Side it;
-  it.enforcement.consider({}, {});
+  it.enforcement.consider({}, {}, {});
   CHECK_FALSE(it.is_touched());
-  it.enforcement.consider(drifted(), {});
+  it.enforcement.consider(drifted(), {}, {});
   CHECK(it.is_touched());
   CHECK(it.enforcement.problem().empty());
 }
 
 TEST_CASE("the touch comes again by itself while the reason stays", "[enforcement]") {
   Side it;
-  it.enforcement.consider(drifted(), {});
+  it.enforcement.consider(drifted(), {}, {});
   it.remove("/run/look-now");
   CHECK(it.loop.run_until([&] { return it.is_touched(); }));
 }
@@ -91,7 +91,7 @@ TEST_CASE("the touch comes again by itself while the reason stays", "[enforcemen
 TEST_CASE("a file that cannot be touched is a problem, told once", "[enforcement]") {
   Side it;
   it.remove("/run");
-  it.enforcement.consider(drifted(), {});
+  it.enforcement.consider(drifted(), {}, {});
   CHECK(it.enforcement.problem().find("look-now") != std::string::npos);
   CHECK(it.journal.messages.size() == 1);
   std::filesystem::create_directories(it.directory.path() / "run");

@@ -50,12 +50,14 @@ snapshot::Unit good_unit() {
 
 std::vector<Cause> causes(const std::function<void(snapshot::Unit&)>& change,
                           const settings::Settings& settings = settings_with(),
-                          std::chrono::system_clock::time_point now = {}) {
+                          std::chrono::system_clock::time_point now = {},
+                          const observer::Grounds& grounds = {}) {
   snapshot::Snapshot sample;
   sample.units = {good_unit()};
   change(sample.units.front());
   std::vector<Cause> found;
-  for (const auto& wish : observer::list_wishes(sample, settings, now)) found.push_back(wish.cause);
+  for (const auto& wish : observer::list_wishes(sample, settings, {{"vllm.service", grounds}}, now))
+    found.push_back(wish.cause);
   return found;
 }
 
@@ -107,6 +109,69 @@ TEST_CASE("drift that is not the enforcer's to mend", "[trigger]") {
   CHECK(causes([](auto& unit) { break_link(unit, 4, State::violation); }).empty());
 }
 
+TEST_CASE("latch: what was taken back is tried again when the policy or the library is another",
+          "[trigger]") {
+  const auto latched = [](auto& unit) {
+    break_link(unit, 1, State::rolled_back);
+    unit.drop_in.state = DropInState::absent;
+    unit.drop_in.phase = DropInPhase::rolled_back;
+  };
+  const auto with = [&](const observer::Grounds& grounds) {
+    return causes(latched, settings_with(), {}, grounds);
+  };
+  CHECK(with({"", "new", "old"}) == Causes{Cause::latch});
+  CHECK(with({"", "old", "old"}).empty());
+  CHECK(with({"", "", "old"}).empty());  // the library cannot be read
+  CHECK(with({"", "new", ""}).empty());  // nothing says what it was
+  const observer::Grounds opened{"", "new", "old"};
+  CHECK(causes([&](auto& unit) { latched(unit), unit.mode = settings::Mode::observe; }, settings_with(), {},
+               opened)
+            .empty());
+  CHECK(causes([&](auto& unit) { latched(unit), unit.load_state = "not-found"; }, settings_with(), {}, opened)
+            .empty());
+  CHECK(causes([](auto&) {}, settings_with(), {}, opened).empty());
+}
+
+TEST_CASE("facts of drift change with the configuration, the unit's files and the library", "[trigger]") {
+  snapshot::Snapshot sample;
+  sample.units = {good_unit()};
+  break_link(sample.units[0], 1);
+  const observer::Grounds grounds{"files", "policy", ""};
+  const auto facts = [&](const observer::Grounds& with) {
+    const auto wishes = observer::list_wishes(sample, settings_with(), {{"vllm.service", with}}, {});
+    REQUIRE(wishes.size() == 1);
+    return wishes[0].facts;
+  };
+  const auto before = facts(grounds);
+  CHECK(facts(grounds) == before);
+  CHECK(facts({"other", "policy", ""}) != before);
+  CHECK(facts({"files", "other", ""}) != before);
+  sample.units[0].environment.doubts = {"/etc/vllm.env cannot be read"};
+  CHECK(facts(grounds) != before);
+  sample.units[0].environment.doubts.clear();
+  sample.config.last_success_at = 5;
+  CHECK(facts(grounds) != before);
+}
+
+TEST_CASE("only a look at all that is enforced, without a failure, counts as one", "[trigger]") {
+  snapshot::Snapshot sample;
+  sample.units = {good_unit()};
+  break_link(sample.units[0], 1);
+  sample.enforcer = {
+      .known = true, .last_run_at = 77, .last_run_verb = "reconcile", .last_run_success = true};
+  const auto looked_at = [&] {
+    const auto wishes = observer::list_wishes(sample, settings_with(), {}, {});
+    REQUIRE(wishes.size() == 1);
+    return wishes[0].looked_at;
+  };
+  CHECK(looked_at() == 77);
+  sample.enforcer.last_run_success = false;
+  CHECK(looked_at() == 0);
+  sample.enforcer.last_run_success = true;
+  sample.enforcer.last_run_verb = "apply";
+  CHECK(looked_at() == 0);
+}
+
 TEST_CASE("fuse: a unit that started under its drop-in, or is settling", "[trigger]") {
   const auto in = [](DropInPhase phase, bool restarted) {
     return causes([&](auto& unit) {
@@ -149,12 +214,12 @@ TEST_CASE("restart: one is due, and the policy allows it now", "[trigger]") {
 TEST_CASE("a configuration counts where enforcing is or was part of it", "[trigger]") {
   snapshot::Snapshot sample;
   auto settings = settings_with();
-  CHECK(observer::list_wishes(sample, settings, {}).empty());
+  CHECK(observer::list_wishes(sample, settings, {}, {}).empty());
   settings.mode = settings::Mode::enforce;
-  REQUIRE(observer::list_wishes(sample, settings, {}).size() == 1);
-  CHECK(observer::list_wishes(sample, settings, {})[0].cause == Cause::configuration);
+  REQUIRE(observer::list_wishes(sample, settings, {}, {}).size() == 1);
+  CHECK(observer::list_wishes(sample, settings, {}, {})[0].cause == Cause::configuration);
   sample.enforcer.applied_total = 1;
-  CHECK(observer::list_wishes(sample, settings_with(), {}).size() == 1);
+  CHECK(observer::list_wishes(sample, settings_with(), {}, {}).size() == 1);
 }
 
 TEST_CASE("facts of drift do not change with a restart loop; those of the fuse do", "[trigger]") {
@@ -163,17 +228,17 @@ TEST_CASE("facts of drift do not change with a restart loop; those of the fuse d
   auto& unit = sample.units[0];
   break_link(unit, 1);
   unit.drop_in.phase = DropInPhase::settling;
-  const auto before = observer::list_wishes(sample, settings_with(), {});
+  const auto before = observer::list_wishes(sample, settings_with(), {}, {});
   unit.restarts = 9;
   unit.active_state = "activating";
   unit.invocation_id = "two";
-  const auto after = observer::list_wishes(sample, settings_with(), {});
+  const auto after = observer::list_wishes(sample, settings_with(), {}, {});
   REQUIRE(before.size() == 2);
   REQUIRE(after.size() == 2);
   CHECK(before[0] == after[0]);
   CHECK(before[1].facts != after[1].facts);
   unit.drop_in.state = DropInState::absent;
-  CHECK(observer::list_wishes(sample, settings_with(), {})[0].facts != before[0].facts);
+  CHECK(observer::list_wishes(sample, settings_with(), {}, {})[0].facts != before[0].facts);
 }
 
 namespace {
@@ -250,6 +315,25 @@ TEST_CASE("a configuration is handed over once", "[trigger]") {
   Clockwork clock;
   CHECK(clock.run({{"", Cause::configuration, "1"}}, 600s) == std::vector<long>{0});
   CHECK(clock.run({{"", Cause::configuration, "2"}}, 600s).size() == 1);
+}
+
+TEST_CASE("what the enforcer looked at and left comes back once an hour in the end", "[trigger]") {
+  Clockwork clock;
+  Wish wish{"a", Cause::drift, "x", 100};
+  CHECK(clock.run({wish}, 1s) == std::vector<long>{0});
+  wish.looked_at = 101;
+  CHECK(clock.run({wish}, 20'000s) == std::vector<long>{2, 302, 902, 2102, 4502, 8102, 11702, 15302, 18902});
+  // Somebody has changed something: it begins anew, and what was seen before that does not count.
+  wish.facts = "y";
+  CHECK(clock.run({wish}, 100s) == std::vector<long>{20002, 20004, 20008, 20016, 20032, 20064});
+}
+
+TEST_CASE("a run that failed is tried again every five minutes", "[trigger]") {
+  Clockwork clock;
+  Wish wish{"a", Cause::drift, "x", 100};
+  CHECK(clock.run({wish}, 1s).size() == 1);
+  wish.looked_at = 0;
+  CHECK(clock.run({wish}, 6000s).size() == 26);
 }
 
 TEST_CASE("one call serves all that is due", "[trigger]") {

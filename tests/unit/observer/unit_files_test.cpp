@@ -232,3 +232,25 @@ TEST_CASE("a shell between systemd and the program", "[unit_files]") {
   it.facts.exec_start.clear();
   CHECK_FALSE(observer::read_starts_script(it.root, it.facts));
 }
+
+TEST_CASE("the digest is of what unit files say and of the program, not of times", "[unit_files]") {
+  Reader it;
+  it.facts.environment_files = {{"/etc/default/vllm", true}};
+  const std::string text = "[Service]\nEnvironmentFile=-/etc/default/vllm\n";
+  it.write(test::kUnitFile, text);
+  it.write("/usr/bin/vllm", "#!/bin/sh\n");
+  const auto before = it.look().digest;
+  // As a generator does with each daemon-reload.
+  it.remove(test::kUnitFile);
+  it.write(test::kUnitFile, text);
+  it.write("/etc/default/vllm", "LD_PRELOAD=/opt/other.so\n");
+  CHECK(it.look().digest == before);
+  it.write(test::kUnitFile, text + "UnsetEnvironment=LD_PRELOAD\n");
+  const auto changed = it.look().digest;
+  CHECK(changed != before);
+  it.apply({"[Service]", kJemalloc});
+  const auto applied = it.look().digest;
+  CHECK(applied != changed);
+  it.write("/usr/bin/vllm", "#!/usr/bin/python3\n");
+  CHECK(it.look().digest != applied);
+}

@@ -16,7 +16,9 @@ FuseView running(const char* invocation, unsigned restarts = 0) {
           .sub_state = "running",
           .invocation = invocation,
           .restarts = restarts,
-          .healthy = {}};
+          .up_since = 0,
+          .is_stopped = false,
+          .health = Health::none};
 }
 
 FuseView with(FuseView view, const char* active, const char* sub) {
@@ -88,14 +90,57 @@ TEST_CASE("fuse: a stop by hand arms it again, a restart by hand starts the time
   CHECK(decide_fuse(again, running("c"), kLimits, 111).phase == FusePhase::settling);
 }
 
-TEST_CASE("fuse: a health URL that never answers blows it, one that does lets it settle") {
+TEST_CASE("fuse: what an operator stops is no death, however it ends") {
+  auto stopped = with(running("b"), "failed", "failed");
+  stopped.is_stopped = true;
+  const auto memory = decide_fuse(arm_fuse(running("a")), running("b"), kLimits, 100);
+  CHECK(decide_fuse(memory, stopped, kLimits, 101).phase == FusePhase::waiting);
+  CHECK(decide_fuse(arm_fuse(running("a")), stopped, kLimits, 101).phase == FusePhase::waiting);
+  CHECK(decide_fuse(decide_fuse(memory, stopped, kLimits, 101), running("c"), kLimits, 102).phase ==
+        FusePhase::settling);
+}
+
+TEST_CASE("fuse: the time that counts is systemd's, not that of the first look") {
   auto view = running("b");
-  view.healthy = false;
-  const auto memory = decide_fuse(arm_fuse(running("a")), view, kLimits, 100);
-  CHECK(decide_fuse(memory, view, kLimits, 109).phase == FusePhase::settling);
-  CHECK(decide_fuse(memory, view, kLimits, 110).phase == FusePhase::rolled_back);
-  view.healthy = true;
-  CHECK(decide_fuse(memory, view, kLimits, 110).phase == FusePhase::settled);
+  view.up_since = 95;
+  const auto memory = decide_fuse(begin_fuse(view), view, kLimits, 100);
+  CHECK(memory.up_since == 95);
+  CHECK(decide_fuse(memory, view, kLimits, 105).phase == FusePhase::settled);
+}
+
+TEST_CASE("fuse: a health URL that does not answer three times in a row blows it") {
+  auto view = running("b");
+  view.health = Health::not_asked;
+  auto memory = decide_fuse(arm_fuse(running("a")), view, kLimits, 100);
+  CHECK_FALSE(wants_health(memory, view, kLimits, 109));
+  CHECK(wants_health(memory, view, kLimits, 110));
+  CHECK(decide_fuse(memory, view, kLimits, 110).phase == FusePhase::settling);
+  view.health = Health::ill;
+  memory = decide_fuse(memory, view, kLimits, 110);
+  CHECK(memory.phase == FusePhase::settling);
+  // A quarter of the time for three tries: two pauses of 1.25 s.
+  CHECK_FALSE(wants_health(memory, view, kLimits, 111));
+  CHECK(wants_health(memory, view, kLimits, 111.25));
+  memory = decide_fuse(memory, view, kLimits, 111.25);
+  CHECK(memory.phase == FusePhase::settling);
+  auto well = view;
+  well.health = Health::well;
+  CHECK(decide_fuse(memory, well, kLimits, 112.5).phase == FusePhase::settled);
+  CHECK(decide_fuse(memory, view, kLimits, 112.5).phase == FusePhase::rolled_back);
+  // Another start begins anew, with its questions too.
+  auto again = running("c");
+  again.health = Health::ill;
+  CHECK(decide_fuse(memory, again, kLimits, 113).unhealthy == 0);
+}
+
+TEST_CASE("fuse: a long settle time waits half a minute for an answer") {
+  constexpr FuseLimits kLong{std::chrono::minutes(10)};
+  auto view = running("b");
+  view.health = Health::ill;
+  auto memory = decide_fuse(decide_fuse(arm_fuse(running("a")), view, kLong, 100), view, kLong, 700);
+  CHECK(memory.unhealthy == 1);
+  CHECK_FALSE(wants_health(memory, view, kLong, 714));
+  CHECK(wants_health(memory, view, kLong, 715));
 }
 
 TEST_CASE("fuse: a unit systemd has lost, and a clock set back, decide nothing") {

@@ -157,6 +157,9 @@ TEST_CASE("plan: obstacles block and write nothing") {
   SECTION("rolled back") {
     input.rolled_back = "it died";
     CHECK(plan_one(input).reason == PlanReason::rolled_back);
+    input.rolled_back = policy::kRevertedByHand;
+    CHECK(plan_one(input).reason == PlanReason::reverted_by_hand);
+    CHECK(plan_one(input).sentence.find("allocctl apply vllm.service") != std::string::npos);
   }
   CHECK(plan_one(input).action == (input.exec_start.empty() ? Action::keep : plan_one(input).action));
   CHECK(plan_one(input).files.empty() == (plan_one(input).action != Action::write));
@@ -403,6 +406,17 @@ TEST_CASE("plan: instances that are blocked for different reasons each say their
   REQUIRE(plan.items.size() == 2);
   CHECK(plan.items[0].reason == PlanReason::secure_execution);
   CHECK(plan.items[1].reason == PlanReason::root_image);
+}
+
+TEST_CASE("plan: systemd expands specifiers in a quadlet's volume") {
+  test::PlanUnit unit;
+  auto input = unit.input();
+  input.source_path = "/etc/containers/systemd/vllm.container";
+  input.quadlet = {{input.source_path, "[Container]\nImage=image\n"}};
+  input.exec_start = {{"/usr/bin/podman", "run", "--rm", "image"}};
+  input.library = "/opt/50%off/libjemalloc.so.2";
+  // The variable cannot carry it, and says so.
+  CHECK(plan_one(input).reason == PlanReason::container);
 }
 
 TEST_CASE("plan: what stands in the way of one container of a quadlet stands in the way of all") {

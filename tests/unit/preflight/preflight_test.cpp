@@ -168,6 +168,13 @@ TEST_CASE("behind a root of its own, the service's copy is proved and its inner 
   auto request = request_of(Wanted::jemalloc);
   request.root_directory = "/srv/image";
   request.preload_after = {"/opt/more.so", "libsoname.so.1"};
+  CHECK(preflight.check(request).reason == Reason::library_not_found);
+  tree.copy(test::kLibraries + "libjemalloc.so.2", "/opt/more.so");  // the host's is not the service's
+  CHECK(preflight.check(request).reason == Reason::library_not_found);
+  tree.copy(test::kLibraries + "libjemalloc.so.2", "/srv/image/opt/more.so");
+  std::filesystem::permissions(tree.real("/srv/image/opt/more.so"), std::filesystem::perms(0666));
+  CHECK(preflight.check(request).reason == Reason::writable_by_others);
+  std::filesystem::permissions(tree.real("/srv/image/opt/more.so"), std::filesystem::perms(0644));
   const auto result = preflight.check(request);
   CHECK(result.preload == "/usr/lib/libjemalloc.so.2:/opt/more.so:libsoname.so.1");
   REQUIRE(runner.runs.size() == 1);
