@@ -31,7 +31,8 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, kMostRequests))
       ->type_name("NUMBER");
-  app.add_option("--snapshot.socket", options.snapshot_socket, "Socket of the observer; that of whole snapshots, snapshot.sock, serves too")
+  app.add_option("--snapshot.socket", options.snapshot_socket,
+                 "Socket of the observer; that of whole snapshots, snapshot.sock, serves too")
       ->capture_default_str()
       ->type_name("PATH");
   app.add_flag("--print-metrics-reference", options.print_reference, "Print docs/metrics.md and exit");
