@@ -49,13 +49,17 @@ class Identifier {
       const auto before = read_image();
       if (!before) return end(Outcome::gone, "the process exited");
       const Outcome outcome = attempt_once(*before);
-      if (outcome != Outcome::ok && outcome != Outcome::early)
+      // The map of a program that was replaced after it was opened is empty, like that of one that exits.
+      const bool may_be_exec = outcome == Outcome::gone;
+      if (outcome != Outcome::ok && outcome != Outcome::early && !may_be_exec)
         return end(outcome, std::move(result_.evidence.detail));
       const auto after = read_image();
       if (!after) return end(Outcome::gone, "the process exited while it was read");
+      if (*before != *after) continue;
+      if (outcome == Outcome::gone) return end(outcome, std::move(result_.evidence.detail));
       result_.image = *before;
       result_.outcome = outcome;
-      if (*before == *after) return std::move(result_);
+      return std::move(result_);
     }
     return end(Outcome::changed, "the process started another program each time it was read");
   }

@@ -60,6 +60,7 @@ Observer::Observer(Options options, settings::Settings settings, host::Root root
       sampler_(root_, pool_),
       change_log_(journal),
       started_(Clock::now()),
+      gate_(started_),
       started_at_(kernel::realtime_now()) {
   config_.last_success_at = started_at_;
   config_.files = settings_.files;
@@ -156,17 +157,14 @@ int Observer::on_watchdog(sd_event_source* source, std::uint64_t now, void* self
   auto& observer = *static_cast<Observer*>(self);
   sd_event_source_set_time(source, now + static_cast<std::uint64_t>(observer.watchdog_.count()) / 3);
   sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-  // Progress is a finished sample; one is due every interval, and may be late by as much as the watchdog
-  // allows.
-  const auto since = Clock::now() - std::max(observer.last_sample_, observer.started_);
-  const bool stalled = since > observer.settings_.observe.interval + observer.watchdog_;
-  if (!stalled) sd_notify(0, "WATCHDOG=1");
-  if (stalled && !observer.stalled_) {
-    observer.journal_.log(Priority::error, id::kStalled,
-                          "No sample has been finished; the watchdog is not fed.",
-                          {{"ALLOCD_CAUSE", fmt::format("no sample for {:.0f} s", to_seconds(since))}});
+  const auto verdict =
+      observer.gate_.judge(Clock::now(), observer.settings_.observe.interval, observer.watchdog_);
+  if (verdict.may_feed) sd_notify(0, "WATCHDOG=1");
+  if (verdict.stalled_for) {
+    observer.journal_.log(
+        Priority::error, id::kStalled, "No sample has been finished; the watchdog is not fed.",
+        {{"ALLOCD_CAUSE", fmt::format("no sample for {:.0f} s", to_seconds(*verdict.stalled_for))}});
   }
-  observer.stalled_ = stalled;
   return 0;
 }
 
@@ -234,6 +232,7 @@ void Observer::take_sample(double lateness) {
   sampler_.submit_due(begun, settings_.observe);
   describe_observer(snapshot, cpu_before, begun, lateness);
   last_sample_ = Clock::now();
+  gate_.note_sample(last_sample_);
   arm_evidence();
   if (!ready_ && !is_first_complete(last_sample_)) {
     arm_sample(std::min(next_sample_, last_sample_ + milliseconds(250)));

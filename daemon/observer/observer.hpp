@@ -26,6 +26,7 @@
 #include "observer/event_source.hpp"
 #include "observer/evidence_pool.hpp"
 #include "observer/options.hpp"
+#include "observer/progress_gate.hpp"
 #include "observer/sampler.hpp"
 #include "observer/snapshot_board.hpp"
 #include "observer/snapshot_server.hpp"
@@ -86,12 +87,12 @@ class Observer {
   std::unique_ptr<SnapshotServer> summary_server_;
 
   Clock::time_point started_;
+  ProgressGate gate_;
   double started_at_ = 0;
   Clock::time_point last_sample_;
   Clock::time_point next_sample_;
   std::chrono::microseconds watchdog_{0};
   bool ready_ = false;
-  bool stalled_ = false;
   bool evidence_news_ = false;
   std::uint64_t sequence_ = 0;
 };

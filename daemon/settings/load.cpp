@@ -49,9 +49,23 @@ std::expected<std::optional<std::string>, Problem> read_source(const host::Root&
 }
 
 // Not hidden; what editors and package managers leave behind ends otherwise ("x.yaml~", "x.yaml.dpkg-old").
-bool is_settings_name(std::string_view name) {
-  return name.size() > kSuffix.size() && name.ends_with(kSuffix) && !name.starts_with('.') &&
+bool is_settings_name(std::string_view name, std::string_view suffix) {
+  return name.size() > suffix.size() && name.ends_with(suffix) && !name.starts_with('.') &&
          !name.starts_with('#');
+}
+
+// The name that was meant by "x.yml" or "x.YAML": somebody wrote it to be read, and would look for its effect
+// in vain. Nothing for every other name.
+std::optional<std::string> find_meant_name(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  for (const std::string_view suffix : {std::string_view(".yml"), kSuffix}) {
+    if (is_settings_name(lower, suffix))
+      return fmt::format("{}{}", name.substr(0, name.size() - suffix.size()), kSuffix);
+  }
+  return std::nullopt;
 }
 
 class Loading {
@@ -78,7 +92,15 @@ class Loading {
       return;
     }
     for (const auto& name : *names) {
-      if (is_settings_name(name)) add_file(fmt::format("{}/{}", path, name));
+      const auto file = fmt::format("{}/{}", path, name);
+      if (is_settings_name(name, kSuffix)) {
+        add_file(file);
+      } else if (const auto meant = find_meant_name(name)) {
+        unreadable_.emplace_back(
+            sources_.size(),
+            problem_of_file(file, "not read: only names that end in .yaml are",
+                            fmt::format("rename it to '{}', or put another ending behind it", *meant)));
+      }
     }
   }
 

@@ -42,7 +42,7 @@ struct SourceText {
 [[nodiscard]] Loaded parse_settings(const std::vector<SourceText>& sources);
 
 // `main_file` (may be absent: then built-in defaults stand) and `directory`/*.yaml in lexical order.
-// A file that exists and cannot be read is a Problem.
+// A file that exists and cannot be read is a Problem; so is one of the directory whose name ends in .yml.
 [[nodiscard]] Loaded load_settings(const host::Root& root, const std::string& main_file,
                                    const std::optional<std::string>& directory);
 

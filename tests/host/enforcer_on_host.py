@@ -7,6 +7,7 @@ import itertools
 import json
 
 import allocd_on_host
+from this_machine import LIBRARIES
 from throwaway_host import ThrowawayHost
 
 SERVICE = "svc.service"
@@ -16,7 +17,7 @@ MANIFEST = f"{STATE}/manifest.json"
 BOX = "/run/allocd-enforcer"
 LOOK_NOW = "/run/allocd/look-now"
 PROGRAM = "/usr/libexec/allocd/allocd-enforcer"
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+JEMALLOC = f"{LIBRARIES}/libjemalloc.so.2"
 FAULTY = "/opt/faulty"
 SLEEPS = "[Service]\nExecStart=/bin/sleep 3600\n"
 # Lives without a preload, and dies with one.

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which malloc a process uses, on a real systemd, by the observer as it is shipped: user allocd, CAP_SYS_PTRACE."""
 
+import contextlib
+import xml.etree.ElementTree
+
 import pytest
 from allocd_on_host import HOST_PROGRAMS, config, pick
+from this_machine import DYNAMIC_LINKER, LIBRARIES
 
-LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 JEMALLOC = f"{LIBRARIES}/libjemalloc.so.2"
 TCMALLOC = f"{LIBRARIES}/libtcmalloc_minimal.so.4"
 MIMALLOC = f"{LIBRARIES}/libmimalloc.so.2.0"
@@ -90,6 +93,34 @@ def test_a_forked_child_has_lost_its_background_thread(host, allocd):
     assert counts[:2] == [0, 0] and counts[2] >= 1
 
 
+def test_an_allocator_nobody_knows_is_called_other(host, allocd):
+    path = f"{HOST_PROGRAMS}/libunknown_allocator.so"
+    run_probe(host, allocd, f"{HOST_PROGRAMS}/allocates", f"Environment=LD_PRELOAD={path}:{JEMALLOC}")
+    process = wait_for(allocd, "malloc is the unknown one's", active="other", rung="resolved")
+    assert states(process) == {"other": "active", "jemalloc": "mapped_not_active"}
+    library = next(library for library in process["evidence"]["libraries"] if library["kind"] == "other")
+    assert (library["path"], library["on_disk"]) == (path, "current")
+    assert pick(allocd.exposition(), "allocd_unit_processes_by_allocator", unit=UNIT, allocator="other") == [1]
+    # That jemalloc lies there too helps nothing.
+    assert allocd.unit(UNIT)["assessment"]["state"] != "compliant"
+
+
+@pytest.mark.parametrize(("threads", "mib"), [(1, 1), (5, 3), (2, 150)])
+def test_heaps_are_as_many_as_glibc_says_itself(host, allocd, threads, mib):
+    said = "/run/malloc-info"
+    host.remove(said)
+    run_probe(host, allocd, f"{HOST_PROGRAMS}/makes_heaps {threads} {mib} {said}")
+    allocd.poll(lambda: "ready" in host.journal(UNIT, "--output=cat"), "the heaps are made", UNIT)
+    arenas = xml.etree.ElementTree.fromstring(host.read(said)).findall("heap")
+    assert len(arenas) == threads + 1
+    # An arena that is not the main one says of how many heaps it is made.
+    heaps = sum(int(part.get("size")) for arena in arenas for part in arena.findall("aspace[@type='subheaps']"))
+    assert heaps >= threads * max(1, mib // 64)
+    # It may have been read while it was still filling them; the count follows on a later check.
+    allocd.poll(lambda: the_process(allocd)["evidence"]["glibc_heaps"] == heaps, f"{heaps} heaps are counted", UNIT)
+    assert sum(pick(allocd.next_sample() and allocd.exposition(), "allocd_unit_glibc_heaps", unit=UNIT)) == heaps
+
+
 # Programs ----------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +196,7 @@ def test_a_library_only_its_mount_namespace_has(host, allocd):
 
 def test_a_process_in_a_chroot(host, allocd):
     jail = "/srv/jail"
-    wanted = [f"{HOST_PROGRAMS}/allocates", JEMALLOC, "/lib64/ld-linux-x86-64.so.2"]
+    wanted = [f"{HOST_PROGRAMS}/allocates", JEMALLOC, DYNAMIC_LINKER]
     wanted += [f"{LIBRARIES}/{name}" for name in ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1",
                                                  "libpthread.so.0", "libdl.so.2")]
     host.run("sh", "-c", f"mkdir -p {jail} && cp -L --parents {' '.join(wanted)} {jail}")
@@ -207,6 +238,70 @@ def test_an_upgraded_library_is_replaced(host, allocd):
     assert the_process(allocd)["evidence"]["active"] == "jemalloc"
 
 
+# What the kernel gives ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def refused(host, call: str):
+    """allocd, once it is started again, without this system call: EPERM, as on a kernel that does not know it."""
+    def allowed() -> bool:
+        return call in host.show("allocd.service", "SystemCallFilter")["SystemCallFilter"].split()
+
+    drop_in = "/etc/systemd/system/allocd.service.d"
+    assert allowed()
+    host.write(f"{drop_in}/50-refused.conf", f"[Service]\nSystemCallFilter=~{call}\n")
+    host.systemctl("daemon-reload")
+    try:
+        assert not allowed()
+        yield
+    finally:
+        host.remove(drop_in)
+        host.systemctl("daemon-reload")
+
+
+@pytest.mark.parametrize("path", [JEMALLOC, "/srv/query/two  spaces.so", "/srv/query/truly (deleted)"])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_kernel_without_procmap_query_gives_the_same_answer(host, allocd, path, is_deleted):
+    if is_deleted and path == JEMALLOC:
+        path = "/srv/query/plain.so"
+    if path != JEMALLOC:
+        host.copy(JEMALLOC, path)
+    host.run("sh", "-c", "mkdir -p /srv/query && ln -sfn \"$1\" /srv/query/link", "sh", path)
+    run_probe(host, allocd, f"{HOST_PROGRAMS}/allocates", "Environment=LD_PRELOAD=/srv/query/link")
+    wait_for(allocd, "it is proved", active="jemalloc")
+    if is_deleted:
+        host.remove(path)
+
+    def evidence() -> dict:
+        allocd.start(config(probe={"unit": UNIT, "allocator": "jemalloc"}))
+        found = wait_for(allocd, "it is proved again", active="jemalloc", rung="resolved")["evidence"]
+        return {key: value for key, value in found.items() if key != "checked_at"}
+
+    usual = evidence()
+    with refused(host, "ioctl"):
+        assert evidence() == usual
+    (library,) = [library for library in usual["libraries"] if library["kind"] == "jemalloc"]
+    assert (library["path"], library["on_disk"]) == (path, "deleted" if is_deleted else "current")
+    assert len(library["build_id"]) == 40
+
+
+def test_memory_that_may_not_be_read_leaves_the_map_and_no_claim(host, allocd):
+    run_probe(host, allocd, f"{HOST_PROGRAMS}/allocates", f"Environment=LD_PRELOAD={JEMALLOC}")
+    wait_for(allocd, "it is proved", active="jemalloc")
+    assert allocd.unit(UNIT)["assessment"]["state"] == "compliant"
+    with refused(host, "process_vm_readv"):
+        allocd.start(config(probe={"unit": UNIT, "allocator": "jemalloc"}))
+        process = wait_for(allocd, "its map is read", rung="mapped")
+        assert process["evidence"]["active"] == "unknown"
+        assert "could not be read" in process["evidence"]["detail"]
+        # Seen, but nothing is said of its use: not even that it lies idle.
+        assert states(process) == {"jemalloc": "mapped"}
+        assert allocd.unit(UNIT)["assessment"]["state"] == "unknown"
+        series = allocd.exposition()
+        assert pick(series, "allocd_unit_policy_state", unit=UNIT, state="compliant") == [0]
+        assert pick(series, "allocd_unit_processes_by_allocator", unit=UNIT, allocator="jemalloc") == [0]
+
+
 # While it is read --------------------------------------------------------------------------------------------
 
 
@@ -218,6 +313,55 @@ def test_exec_is_noticed(host, allocd):
     after = wait_for(allocd, "the program uses jemalloc", active="jemalloc")
     assert (after["pid"], after["start_ticks"]) == (before["pid"], before["start_ticks"])
     host.remove(go)
+
+
+@pytest.fixture
+def neighbour(host):
+    """A process that holds still, beside one that does not."""
+    host.unit("steady.service", f"[Service]\nEnvironment=LD_PRELOAD={JEMALLOC}\nExecStart={HOST_PROGRAMS}/allocates\n")
+    host.systemctl("start", "steady.service")
+    return "steady.service"
+
+
+def watch_beside(host, allocd, neighbour: str, command: str) -> list[dict]:
+    """What was said of the unit's processes over some samples. Its neighbour is proved meanwhile."""
+    host.unit(UNIT, f"[Service]\nEnvironment=LD_PRELOAD={JEMALLOC}\nExecStart={command}\n")
+    host.systemctl("start", UNIT)
+    allocd.start(config(probe={"unit": UNIT, "allocator": "jemalloc"},
+                        steady={"unit": neighbour, "allocator": "jemalloc"}))
+    before = host.show("allocd.service", "MainPID")
+    allocd.poll(lambda: allocd.processes(neighbour, state="compliant"), "the neighbour is proved", neighbour, UNIT)
+    seen = []
+    for _ in range(4):
+        allocd.next_sample()
+        seen += allocd.processes(UNIT)
+    assert allocd.processes(neighbour, state="compliant")
+    assert host.show("allocd.service", "MainPID") == before
+    assert all(collector["success"] for collector in allocd.snapshot()["collectors"])
+    return seen
+
+
+def test_a_program_that_execs_in_a_loop(host, allocd, neighbour):
+    go = "/run/go-still"
+    host.remove(go)
+    seen = watch_beside(host, allocd, neighbour, f"{HOST_PROGRAMS}/execs_in_a_loop {go}")
+    # One process all the while, and nothing said of it that is not so: each image has jemalloc in front.
+    assert len({(process["pid"], process["start_ticks"]) for process in seen}) == 1
+    assert {process["evidence"]["active"] for process in seen} <= {"unknown", "jemalloc"}
+    host.write(go, "")
+    process = wait_for(allocd, "it holds still and is proved", active="jemalloc", rung="resolved")
+    assert process["pid"] == seen[0]["pid"]
+    host.remove(go)
+
+
+def test_processes_that_exit_while_they_are_read(host, allocd, neighbour):
+    seen = watch_beside(host, allocd, neighbour, f"{HOST_PROGRAMS}/exits_in_a_loop 8")
+    assert {process["evidence"]["active"] for process in seen} <= {"unknown", "jemalloc"}
+    parent = int(host.show(UNIT, "MainPID")["MainPID"])
+    allocd.poll(lambda: any(process["pid"] == parent for process in allocd.processes(UNIT, state="compliant")),
+                "the one that stays is proved", UNIT)
+    allocd.poll(lambda: (unit := allocd.unit(UNIT))["processes_seen"] > 8 and unit["processes_vanished"] > 0,
+                "children were seen, and some vanished under its eyes", UNIT)
 
 
 def test_a_library_opened_late_is_mapped_only(host, allocd):

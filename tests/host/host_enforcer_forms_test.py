@@ -7,8 +7,9 @@ from __future__ import annotations
 import allocd_on_host
 import pytest
 from enforcer_on_host import FAULTY, JEMALLOC, SERVICE, SLEEPS, UNITS, conf, env_file, install_faulty_libraries, policy
+from this_machine import DYNAMIC_LINKER, LIBRARIES, ROOT_LIBRARIES
 
-OTHER = "/usr/lib/x86_64-linux-gnu/libm.so.6"  # any library that is harmless to preload
+OTHER = f"{LIBRARIES}/libm.so.6"  # any library that is harmless to preload
 
 
 def service(*lines: str, start: str = "/bin/sleep 3600") -> str:
@@ -150,9 +151,9 @@ def test_a_later_drop_in_that_systemd_has_not_read_yet(enforcer, host):
 
 def test_what_the_unit_preloads_already_stays_behind_ours(enforcer, host):
     host.unit(SERVICE, service(f'Environment="LD_PRELOAD={OTHER} libdl.so.2"'))
-    enforcer.configure(policy(extra_preload=["/usr/lib/x86_64-linux-gnu/librt.so.1"]))
+    enforcer.configure(policy(extra_preload=[f"{LIBRARIES}/librt.so.1"]))
     enforcer.apply()
-    assert enforcer.started()["LD_PRELOAD"] == f"{JEMALLOC}:/usr/lib/x86_64-linux-gnu/librt.so.1:{OTHER}:libdl.so.2"
+    assert enforcer.started()["LD_PRELOAD"] == f"{JEMALLOC}:{LIBRARIES}/librt.so.1:{OTHER}:libdl.so.2"
 
 
 def test_a_policy_of_glibc_takes_allocators_out(enforcer, host):
@@ -165,7 +166,7 @@ def test_a_policy_of_glibc_takes_allocators_out(enforcer, host):
 
 
 def test_yielding_leaves_the_unit_its_own(enforcer, host):
-    host.unit(SERVICE, service("Environment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"))
+    host.unit(SERVICE, service(f"Environment=LD_PRELOAD={LIBRARIES}/libtcmalloc_minimal.so.4"))
     enforcer.configure(policy(precedence="yield"))
     report = enforcer.ask("apply", SERVICE)
     assert (enforcer.item(report)["action"], enforcer.item(report)["reason"]) == ("keep", "yields")
@@ -269,16 +270,16 @@ def test_a_program_that_drops_the_preload(enforcer, host):
 
 def test_a_root_directory_with_and_without_the_library(enforcer, host):
     # One of bind mounts would be empty to the enforcer: a tree of its own.
-    host.run("sh", "-c", f"mkdir -p /srv/root/bin /srv/root/lib64 /srv/root/dev /srv/root/proc /srv/root/sys /srv/root/tmp "
-                         f"/srv/root/run /srv/root/usr/lib/x86_64-linux-gnu && cp /bin/sleep /srv/root/bin && "
-                         f"cp -L /lib64/ld-linux-x86-64.so.2 /srv/root/lib64/ && "
-                         f"cp -L /lib/x86_64-linux-gnu/libc.so.6 /srv/root/usr/lib/x86_64-linux-gnu/")
+    host.run("sh", "-c", f"mkdir -p /srv/root/bin $(dirname /srv/root{DYNAMIC_LINKER}) /srv/root/dev /srv/root/proc /srv/root/sys /srv/root/tmp "
+                         f"/srv/root/run /srv/root{LIBRARIES} && cp /bin/sleep /srv/root/bin && "
+                         f"cp -L {DYNAMIC_LINKER} /srv/root{DYNAMIC_LINKER} && "
+                         f"cp -L {ROOT_LIBRARIES}/libc.so.6 /srv/root{LIBRARIES}/")
     host.unit(SERVICE, service("RootDirectory=/srv/root"))
     enforcer.configure(policy())
     reason, sentence = enforcer.refused()
     assert reason == "library_absent_in_root" and "/srv/root" in sentence and "BindReadOnlyPaths=" in sentence
-    host.run("sh", "-c", f"cd /srv/root/usr/lib/x86_64-linux-gnu && cp -L {JEMALLOC} /lib/x86_64-linux-gnu/libm.so.6 "
-                         "/usr/lib/x86_64-linux-gnu/libstdc++.so.6 /lib/x86_64-linux-gnu/libgcc_s.so.1 .")
+    host.run("sh", "-c", f"cd /srv/root{LIBRARIES} && cp -L {JEMALLOC} {ROOT_LIBRARIES}/libm.so.6 "
+                         f"{LIBRARIES}/libstdc++.so.6 {ROOT_LIBRARIES}/libgcc_s.so.1 .")
     item = enforcer.apply()
     assert item["action"] == "write", item
     assert enforcer.started()["LD_PRELOAD"] == JEMALLOC

@@ -44,6 +44,12 @@ class ChildProgram {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] int directory() const { return directory_.get(); }
+  // Ends it, not reaped: a zombie keeps its pid.
+  void kill_and_keep() const {
+    ::kill(pid_, SIGKILL);
+    siginfo_t ignored{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(pid_), &ignored, WEXITED | WNOWAIT) == 0);
+  }
   void stop() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);

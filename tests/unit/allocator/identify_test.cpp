@@ -7,10 +7,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "allocator/classify.hpp"
 #include "support/catch.hpp"
 #include "support/child_program.hpp"
+#include "support/this_machine.hpp"
+#include "support/traced_program.hpp"
 
 using namespace allocd;
 using allocator::Identification;
@@ -23,7 +28,7 @@ using test::ChildProgram;
 
 namespace {
 
-const std::string kLibraries = "/usr/lib/x86_64-linux-gnu/";
+using test::kLibraries;
 const std::string kJemalloc = kLibraries + "libjemalloc.so.2";
 const std::string kTcmalloc = kLibraries + "libtcmalloc_minimal.so.4";
 const std::string kMimalloc = kLibraries + "libmimalloc.so.2.0";
@@ -97,7 +102,7 @@ TEST_CASE("jemalloc's background threads are counted") {
 }
 
 TEST_CASE("a program started as an argument of the dynamic linker is seen through") {
-  const ChildProgram child({"/lib64/ld-linux-x86-64.so.2", "--preload", kJemalloc, "/bin/sleep", "100"}, {});
+  const ChildProgram child({test::kDynamicLinkerPath, "--preload", kJemalloc, "/bin/sleep", "100"}, {});
   CHECK(identify_settled(child, Kind::jemalloc).evidence.rung == Rung::resolved);
 }
 
@@ -155,4 +160,85 @@ TEST_CASE("giving up is an outcome of its own") {
   allocator::FingerprintCache cache;
   const auto result = allocator::identify({child.pid(), child.directory()}, cache, [] { return false; });
   CHECK(result.outcome == Outcome::given_up);
+}
+
+TEST_CASE("before the dynamic linker has finished, nothing is claimed, and it says that it was early") {
+  test::TracedProgram program({"/bin/sleep", "100"});
+  allocator::FingerprintCache cache;
+  const auto read = [&] {
+    return allocator::identify({program.pid(), program.directory()}, cache, [] { return true; });
+  };
+  const auto early = read();
+  CHECK(early.outcome == Outcome::early);
+  CHECK(early.evidence.active == Kind::unknown);
+  CHECK(early.evidence.rung == Rung::mapped);
+  CHECK(early.evidence.detail.find("dynamic linker has not finished") != std::string::npos);
+  CHECK(early.image.known());
+  program.let_go();
+  REQUIRE(test::eventually([&] { return read().outcome == Outcome::ok; }));
+  const auto settled = read();
+  CHECK(settled.evidence.active == Kind::glibc);
+  CHECK(settled.evidence.rung == Rung::resolved);
+  CHECK(settled.image == early.image);
+}
+
+namespace {
+
+// A shell that becomes a shell, for ever. Each image has a longer argument than the one before, so its stack
+// starts elsewhere even where addresses are not random.
+const std::vector<std::string> kExecsForever{
+    "/bin/sh", "-c", R"(exec /bin/sh -c "$0" "$0" "$1 longer by more than the kernel rounds to")",
+    R"(exec /bin/sh -c "$0" "$0" "$1 longer by more than the kernel rounds to")", "x"};
+
+}  // namespace
+
+TEST_CASE("a program that is another one each time it was read is not mixed of several") {
+  test::TracedProgram program(kExecsForever);
+  allocator::FingerprintCache cache;
+  int steps = 0;
+  // Asked between the steps of a read: another program with each, as an exec in a loop may do at its worst.
+  const auto result = allocator::identify({program.pid(), program.directory()}, cache, [&] {
+    ++steps;
+    return program.run_to_next_exec();
+  });
+  CHECK(steps >= 3);
+  CHECK(result.outcome == Outcome::changed);
+  CHECK(result.evidence.active == Kind::unknown);
+  CHECK(result.evidence.rung == Rung::none);
+  CHECK(result.evidence.libraries.empty());
+  CHECK_FALSE(result.evidence.mappings);
+  CHECK(result.evidence.detail.find("another program") != std::string::npos);
+}
+
+TEST_CASE("one exec in the middle of a read costs a second look, and what is told is of the second program") {
+  test::TracedProgram program(kExecsForever);
+  allocator::FingerprintCache cache;
+  bool is_first = true;
+  const auto result = allocator::identify({program.pid(), program.directory()}, cache, [&] {
+    return !std::exchange(is_first, false) || program.run_to_next_exec();
+  });
+  CHECK(result.outcome == Outcome::early);
+  const auto again = allocator::identify({program.pid(), program.directory()}, cache, [] { return true; });
+  CHECK(result.image == again.image);
+}
+
+TEST_CASE("a process that exits between any two steps of a read is gone, and nothing is claimed of it") {
+  int killed = 0;
+  for (;;) {
+    const ChildProgram child({"/bin/sleep", "100"}, {"LD_PRELOAD=" + kJemalloc});
+    identify_settled(child, Kind::jemalloc);
+    allocator::FingerprintCache cache;
+    int step = 0;
+    const auto result = allocator::identify({child.pid(), child.directory()}, cache, [&] {
+      if (step++ == killed) child.kill_and_keep();
+      return true;
+    });
+    if (step <= killed) break;  // there was no such step: all have been tried
+    INFO("killed at step " << killed << ": " << result.evidence.detail);
+    CHECK(result.outcome == Outcome::gone);
+    CHECK(result.evidence.active == Kind::unknown);
+    CHECK(result.evidence.libraries.empty());
+    ++killed;
+  }
+  CHECK(killed >= 3);
 }

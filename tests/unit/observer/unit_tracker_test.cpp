@@ -127,6 +127,49 @@ TEST_CASE("tracker: another program in the same process is identified anew, and 
   CHECK(after.next_due() == now + std::chrono::seconds(2));
 }
 
+TEST_CASE("tracker: what a read met on its way takes nothing away from what is known") {
+  using allocator::Outcome;
+  Group group;
+  const ChildProgram child({"/bin/sleep", "100"}, {});
+  settle(child, "sleep");
+  group.set({child.pid()});
+  group.sample();
+  auto& process = group.tracker.processes().at(child.pid());
+  const auto read = observer::make_process_reader();
+  const auto proved = *read(process.handle(), observer::Want::evidence, [] { return true; }).identification;
+  REQUIRE(proved.outcome == Outcome::ok);
+  allocator::Identification other;
+  SECTION("nothing is known: an exec or an exit is waited out, the others are told") {
+    const auto outcome = GENERATE(Outcome::changed, Outcome::gone);
+    other.outcome = outcome;
+    CHECK_FALSE(process.take(other));
+    CHECK_FALSE(process.identification());
+  }
+  SECTION("a dynamic linker that has not finished is known as that, until it has") {
+    other.outcome = Outcome::early;
+    other.image = proved.image;
+    CHECK(process.take(other));
+    CHECK(process.identification()->outcome == Outcome::early);
+    CHECK(process.take(proved));
+    CHECK(process.identification()->outcome == Outcome::ok);
+  }
+  SECTION("one of a program that it has been is not believed") {
+    other = proved;
+    other.outcome = GENERATE(Outcome::early, Outcome::ok);
+    ++other.image.start_stack;
+    CHECK_FALSE(process.take(other));
+    CHECK_FALSE(process.identification());
+  }
+  SECTION("what was proved stays proved") {
+    REQUIRE(process.take(proved));
+    other.outcome =
+        GENERATE(Outcome::changed, Outcome::gone, Outcome::not_permitted, Outcome::given_up, Outcome::failed);
+    CHECK_FALSE(process.take(other));
+    CHECK(process.identification()->outcome == Outcome::ok);
+    CHECK(process.identification()->evidence == proved.evidence);
+  }
+}
+
 TEST_CASE("tracker: a command line that says nothing yet is asked for ever more rarely, a new name at once") {
   Group group;
   group.set({::getpid()});

@@ -15,16 +15,9 @@
 #include "preflight/library.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/this_machine.hpp"
 
 namespace allocd::test {
-
-#if defined(__x86_64__)
-inline const std::string kLibraries = "/usr/lib/x86_64-linux-gnu/";
-inline const std::string kDynamicLinker = "ld-linux-x86-64.so.2";
-#else
-inline const std::string kLibraries = "/usr/lib/aarch64-linux-gnu/";
-inline const std::string kDynamicLinker = "ld-linux-aarch64.so.1";
-#endif
 
 inline std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

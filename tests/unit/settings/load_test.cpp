@@ -104,8 +104,8 @@ TEST_CASE("the main file comes first, then the directory in order of names") {
 TEST_CASE("only *.yaml is read: no hidden file, no backup, no example") {
   const Tree tree;
   for (const auto* name :
-       {"a.yaml~", "#a.yaml#", "#a.yaml", ".a.yaml", "..yaml", ".yaml", "a.yml", "a.yaml.bak",
-        "a.yaml.dpkg-old", "a.yaml.rpmnew", "a.yaml.example", "yaml", "a.YAML", ".a.yaml.swp"}) {
+       {"a.yaml~", "#a.yaml#", "#a.yaml", ".a.yaml", "..yaml", ".yaml", ".yml", ".a.yml", "a.yml~",
+        "a.yaml.bak", "a.yaml.dpkg-old", "a.yaml.rpmnew", "a.yaml.example", "yaml", "yml", ".a.yaml.swp"}) {
     tree.write(std::string("etc/conf.d/") + name, "this: is not read\n");
   }
   fs::create_symlink("nobody@host.1234:5678", tree.at("etc/conf.d/.#a.yaml"));
@@ -113,6 +113,24 @@ TEST_CASE("only *.yaml is read: no hidden file, no backup, no example") {
   const auto loaded = tree.load();
   REQUIRE(loaded);
   CHECK(loaded->files == std::vector<std::string>{"/etc/conf.d/a.yaml"});
+}
+
+TEST_CASE("a name that was meant to be read, and is not, is an error that says how to name it") {
+  const auto [name, meant] = GENERATE(table<std::string, std::string>({{"20-b.yml", "20-b.yaml"},
+                                                                       {"20-b.YAML", "20-b.yaml"},
+                                                                       {"20-b.YML", "20-b.yaml"},
+                                                                       {"B.Yaml", "B.yaml"}}));
+  const Tree tree;
+  tree.write("etc/conf.d/10-a.yaml", "observe: {intervall: 1s}\n");
+  tree.write("etc/conf.d/" + name, service("b"));
+  tree.write("etc/conf.d/C.yaml", service("c"));
+  const auto report = tree.report();
+  INFO(report);
+  CHECK(report.find("/etc/conf.d/" + name +
+                    ": not read: only names that end in .yaml are\n    hint: rename it to '" + meant + "'") !=
+        std::string::npos);
+  // Beside the problems of the files that are read.
+  CHECK(report.find("/etc/conf.d/10-a.yaml:1:11: unknown key 'intervall'") != std::string::npos);
 }
 
 TEST_CASE("one name may be given without a directory") {
