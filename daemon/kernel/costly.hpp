@@ -27,6 +27,10 @@
 
 namespace allocd::kernel {
 
+// The files, as settings and the snapshot call them.
+enum class CostlyKind { smaps_rollup, numa_maps };
+inline constexpr base::EnumNames<CostlyKind, 2> kCostlyKindNames{{"smaps_rollup", "numa_maps"}};
+
 enum class CostlyFailure {
   gone,
   not_permitted,
