@@ -58,7 +58,10 @@ TEST_CASE("the shipped file, uncommented, shows the defaults and an example serv
   CHECK(settings.services[0].allocator == Wanted::jemalloc);
   CHECK(settings.services[0].settle == Service{}.settle);
   CHECK(settings.services[0].windows.size() == 2);
+  CHECK(settings.services[0].model_paths.size() == 1);
+  CHECK(settings.services[0].costly_reads.size() == 2);
   CHECK(settings.services[1].glibc.arena_max == 4U);
+  CHECK(settings.expect.at("max_map_count") == ">=262144");
 }
 
 TEST_CASE("the shipped file names every key, with its range") {
@@ -71,6 +74,14 @@ TEST_CASE("the shipped file names every key, with its range") {
     CHECK(settings.find(name + ":") != std::string::npos);
     const bool is_range = key.type != "word" && key.range.find(" to ") != std::string::npos;
     if (is_range) CHECK(text.find(" " + key.range + ".\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("the shipped file names everything that can be expected of the machine") {
+  const auto text = read_text(kConfig / "allocd.yaml");
+  for (const auto& key : allocd::node::expectation_keys()) {
+    INFO(key.name);
+    CHECK(text.find(key.name) != std::string::npos);
   }
 }
 
