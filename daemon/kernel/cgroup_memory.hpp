@@ -125,6 +125,7 @@ inline constexpr base::EnumNames<FileProblemKind, 4> kFileProblemKindNames{
 struct FileProblem {
   std::string file;  // "memory.stat"; an ancestor's has its path before it
   FileProblemKind kind = FileProblemKind::io;
+  bool operator==(const FileProblem&) const = default;
 };
 
 // Whichever of the group and its ancestors allows least. Above it reclaim starts (high) or the kernel kills
@@ -132,6 +133,7 @@ struct FileProblem {
 struct EffectiveLimit {
   Limit limit;
   std::string group;  // whose it is, "/system.slice"; "" when nothing limits
+  bool operator==(const EffectiveLimit&) const = default;
 };
 
 struct CgroupMemory {
@@ -154,6 +156,7 @@ struct CgroupMemory {
 
   // Problems that are errors: all but files the kernel lacks.
   [[nodiscard]] std::size_t errors() const;
+  bool operator==(const CgroupMemory&) const = default;
 };
 
 enum class NoCgroupMemory {

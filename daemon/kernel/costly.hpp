@@ -27,7 +27,7 @@
 
 namespace allocd::kernel {
 
-// The files, as settings and the snapshot call them.
+// Which of the two; named as the file is.
 enum class CostlyKind { smaps_rollup, numa_maps };
 inline constexpr base::EnumNames<CostlyKind, 2> kCostlyKindNames{{"smaps_rollup", "numa_maps"}};
 

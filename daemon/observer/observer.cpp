@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/build_facts.hpp"
 #include "host/message_id.hpp"
 #include "kernel/system.hpp"
 #include "observer/read_process.hpp"
@@ -280,6 +281,8 @@ std::unique_ptr<SnapshotServer> Observer::serve(const std::string& path, snapsho
 void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,
                                  double lateness) {
   snapshot.version = ALLOCD_VERSION;
+  snapshot.revision = base::build_revision();
+  snapshot.compiler = base::build_compiler();
   snapshot.sequence = ++sequence_;
   snapshot.taken_at = kernel::realtime_now();
   snapshot.started_at = started_at_;

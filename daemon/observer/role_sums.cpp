@@ -21,16 +21,20 @@ void add_evidence(snapshot::RoleSum& sum, const snapshot::Evidence& evidence) {
   using allocator::LibraryState;
   using allocator::OnDisk;
   ++sum.active[evidence.active];
+  ++sum.rungs[evidence.rung];
   sum.max_mappings = std::max(sum.max_mappings, evidence.mappings.value_or(0));
   sum.glibc_heaps += evidence.glibc_heaps.value_or(0);
   sum.jemalloc_background_threads += evidence.jemalloc_background_threads.value_or(0);
   bool off_disk = false;
   std::map<allocator::Kind, bool> idle;
+  std::map<allocator::Kind, bool> embedded;
   for (const auto& library : evidence.libraries) {
     if (library.state == LibraryState::mapped_not_active) idle[library.kind] = true;
+    if (library.state == LibraryState::embedded) embedded[library.kind] = true;
     off_disk = off_disk || library.on_disk == OnDisk::deleted || library.on_disk == OnDisk::replaced;
   }
   for (const auto& [kind, seen] : idle) ++sum.mapped_not_active[kind];
+  for (const auto& [kind, seen] : embedded) ++sum.embedded[kind];
   if (off_disk) ++sum.libraries_off_disk;
 }
 

@@ -276,16 +276,19 @@ TEST_CASE("roles: sums are the sums of their processes") {
   process.memory.anonymous = 60;
   process.threads = 3;
   process.evidence.active = allocator::Kind::tcmalloc;
+  process.evidence.rung = allocator::Rung::resolved;
   process.evidence.mappings = 500;
   process.evidence.libraries = {
       {allocator::Kind::tcmalloc, allocator::LibraryState::active, "/t", "", allocator::OnDisk::deleted},
       {allocator::Kind::jemalloc, allocator::LibraryState::mapped_not_active, "/j", "",
-       allocator::OnDisk::current}};
+       allocator::OnDisk::current},
+      {allocator::Kind::mimalloc, allocator::LibraryState::embedded, "/m", "", allocator::OnDisk::current}};
   auto other = process;
   other.memory.resident = 700;
   other.evidence.mappings = 900;
   other.evidence.libraries.clear();
   other.evidence.active = allocator::Kind::glibc;
+  other.evidence.rung = allocator::Rung::mapped;
   auto server = process;
   server.role = engine::Role::api_server;
   const auto sums = observer::sum_roles({process, server, other});
@@ -301,6 +304,9 @@ TEST_CASE("roles: sums are the sums of their processes") {
   CHECK(workers.active.at(allocator::Kind::glibc) == 1);
   CHECK(workers.mapped_not_active.at(allocator::Kind::jemalloc) == 1);
   CHECK(workers.libraries_off_disk == 1);
+  CHECK(workers.rungs == std::map<allocator::Rung, std::uint32_t>{{allocator::Rung::mapped, 1},
+                                                                  {allocator::Rung::resolved, 1}});
+  CHECK(workers.embedded == std::map<allocator::Kind, std::uint32_t>{{allocator::Kind::mimalloc, 1}});
 }
 
 TEST_CASE("selection: nothing configured looks for engines, something configured for just that") {
