@@ -33,18 +33,24 @@ std::string known_keys() {
 void report_nested(Reading& reading, const Entry& entry) {
   const auto& inside = entry.value.entries;
   const bool has_key = !inside.empty() && is_usable_key(inside.front().key);
-  const auto name = fmt::format("{}.{}", entry.key.text, has_key ? inside.front().key.text : "...");
+  const auto name = has_key ? fmt::format("{}.{}", entry.key.text, inside.front().key.text) : "thp.enabled";
   reading.problems.add(entry.value_place(),
                        fmt::format("{} must be a value, not a map", quoted(entry.key.text)),
-                       fmt::format("write {} instead", quoted(name + ": VALUE")));
+                       fmt::format("write a key as one word, such as {}", quoted(name + ": VALUE")));
+}
+
+std::string hint_for_unknown(const Reading& reading, std::string_view name) {
+  if (name.starts_with(kHugepages))
+    return "a size is a power of two, as in 'hugepages.2M' and 'hugepages.1G'";
+  // Looking for the nearest word costs more than the rest: not for problems that nobody will see.
+  const bool worthwhile = !reading.problems.full() && name.size() <= kLongestMisspelling;
+  const auto nearest = worthwhile ? node::nearest_expectation_key(name) : std::nullopt;
+  return nearest ? fmt::format("did you mean '{}'?", *nearest) : "known keys: " + known_keys();
 }
 
 void report_unknown_expectation(Reading& reading, const YamlNode& key) {
-  // Looking for the nearest word costs more than the rest: not for problems that nobody will see.
-  const bool worthwhile = !reading.problems.full() && key.text.size() <= kLongestMisspelling;
-  const auto nearest = worthwhile ? node::nearest_expectation_key(key.text) : std::nullopt;
   reading.problems.add(key.place, fmt::format("unknown expectation {}", quoted(key.text)),
-                       nearest ? fmt::format("did you mean '{}'?", *nearest) : "known keys: " + known_keys());
+                       hint_for_unknown(reading, key.text));
 }
 
 // Which size the key is of; nothing for other keys.

@@ -91,11 +91,12 @@ TEST_CASE("the shipped examples are good, each alone and all together") {
     INFO(entry.path().string());
     CHECK(entry.path().string().ends_with(".yaml.example"));
     sources.push_back({entry.path().filename().string(), read_text(entry.path())});
-    CHECK_FALSE(allocd::test::good(sources.back().text).services.empty());
+    const auto settings = allocd::test::good(sources.back().text);
+    CHECK_FALSE((settings.services.empty() && settings.expect.empty()));
   }
   std::set<std::string> names;
   for (const auto& source : sources) names.insert(source.name);
-  CHECK(names == std::set<std::string>{"containers.yaml.example", "enforce.yaml.example",
+  CHECK(names == std::set<std::string>{"containers.yaml.example", "enforce.yaml.example", "node.yaml.example",
                                        "sglang.yaml.example", "vllm.yaml.example"});
   CHECK(allocd::test::report(sources).empty());
   // And when everything is to be enforced: containers are then still observed.
