@@ -80,11 +80,11 @@ TEST_CASE("attribute: lists of ids") {
 }
 
 TEST_CASE("attribute: lists of ids without a newline") {
-  CHECK(kernel::parse_ids("0-2,8") == std::vector<unsigned>{0, 1, 2, 8});
-  CHECK(kernel::parse_ids("") == std::vector<unsigned>{});
+  CHECK(parse_ids("0-2,8") == std::vector<unsigned>{0, 1, 2, 8});
+  CHECK(parse_ids("") == std::vector<unsigned>{});
   for (const std::string_view text : {"0-3\n", " 0", "3-0", "a", "0,"}) {
     CAPTURE(text);
-    CHECK_FALSE(kernel::parse_ids(text));
+    CHECK_FALSE(parse_ids(text));
   }
 }
 
