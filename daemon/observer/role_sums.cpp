@@ -12,7 +12,7 @@ void add_memory(snapshot::Memory& sum, const snapshot::Memory& one) {
   using snapshot::Memory;
   for (const auto member :
        {&Memory::resident, &Memory::anonymous, &Memory::file, &Memory::shared, &Memory::swap,
-        &Memory::peak_resident, &Memory::locked, &Memory::pinned, &Memory::page_tables}) {
+        &Memory::peak_resident, &Memory::locked, &Memory::pinned, &Memory::page_tables, &Memory::hugetlb}) {
     sum.*member += one.*member;
   }
 }
@@ -52,6 +52,7 @@ std::vector<snapshot::RoleSum> sum_roles(const std::vector<snapshot::Process>& p
     sum.minor_faults += process.minor_faults;
     sum.major_faults += process.major_faults;
     ++sum.states[process.state];
+    if (process.placement.thp_enabled == false) ++sum.thp_disabled;
     add_evidence(sum, process.evidence);
   }
   std::vector<snapshot::RoleSum> ordered;
