@@ -21,6 +21,7 @@
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "host/root.hpp"
+#include "kernel/gpu.hpp"
 #include "kernel/maps.hpp"
 
 namespace allocd::allocator {
@@ -90,6 +91,7 @@ class Identifier {
     memory_.forget();
     if (const Outcome outcome = take_survey(); outcome != Outcome::ok) return outcome;
     result_.evidence.mappings = survey_.mappings();
+    note_devices();
     if (!keep_going_()) return fail(Outcome::given_up, "not read within the deadline");
     const Outcome outcome = decide_active(image);
     if (outcome != Outcome::ok && outcome != Outcome::early) return outcome;
@@ -112,6 +114,17 @@ class Identifier {
     if (error != 0) return survey_error(error);
     if (survey_.mappings() == 0) return fail(Outcome::gone, "it has no memory: it is exiting");
     return Outcome::ok;
+  }
+
+  void note_devices() {
+    constexpr std::size_t kMostDevices = 64;
+    auto& devices = result_.devices;
+    for (const auto& file : survey_.files()) {
+      const auto name = kernel::parse_gpu_path(file.path);
+      if (!name || devices.size() == kMostDevices) continue;
+      if (std::ranges::find(devices, *name) == devices.end()) devices.emplace_back(*name);
+    }
+    std::ranges::sort(devices);
   }
 
   Outcome survey_error(int error) {

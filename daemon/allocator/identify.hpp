@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "allocator/evidence.hpp"
 #include "allocator/fingerprint.hpp"
@@ -37,6 +39,9 @@ struct Identification {
   Outcome outcome = Outcome::failed;
   Evidence evidence;       // detail is set for every outcome
   kernel::ImageKey image;  // what the evidence is about
+  // GPUs in its memory map, by name ("nvidia0", "renderD128"), each once; bounded, for a process maps what it
+  // likes.
+  std::vector<std::string> devices;
 };
 
 // Asked between steps; false gives up.

@@ -96,6 +96,12 @@ base::Result<Root> Root::open(const std::string& path) {
   return Root(std::move(fd));
 }
 
+base::Result<Root> Root::duplicate() const {
+  base::UniqueFd fd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return base::fault_from_errno("duplicate", "the root", errno);
+  return Root(std::move(fd));
+}
+
 base::Result<base::UniqueFd> Root::open_directory(std::string_view path) const {
   base::UniqueFd fd(::openat(fd_.get(), relative(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return base::fault_from_errno("open", path, errno);

@@ -40,6 +40,9 @@ class Root {
   // Opens `path` as the root of the tree; "/" is the machine itself.
   [[nodiscard]] static base::Result<Root> open(const std::string& path = "/");
 
+  // The same tree through a handle of its own, for a thread that may outlive this one.
+  [[nodiscard]] base::Result<Root> duplicate() const;
+
   [[nodiscard]] base::Result<base::UniqueFd> open_directory(std::string_view path) const;
   [[nodiscard]] base::Result<base::UniqueFd> open_file(std::string_view path) const;
   [[nodiscard]] base::Result<std::string> read_file(std::string_view path,

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,10 @@ struct UnitFacts {
   std::string root_image;
   bool no_new_privileges = false;
   bool delegate = false;
+  std::optional<int> numa_policy;   // NUMAPolicy=, as set_mempolicy(2) counts them; nothing: not set
+  std::vector<unsigned> numa_mask;  // NUMAMask=, nodes, rising
+  std::vector<unsigned>
+      cpu_affinity;  // CPUAffinity=, rising; of "numa" the CPUs of numa_mask; empty: not set
 
   bool operator==(const UnitFacts&) const = default;
 };

@@ -74,6 +74,32 @@ int read_invocation(sd_bus_message* reply, UnitFacts& facts) {
   return 1;
 }
 
+// -1 is systemd's word for "not set".
+int read_numa_policy(sd_bus_message* reply, UnitFacts& facts) {
+  std::int32_t policy = -1;
+  const int result = sd_bus_message_read_basic(reply, 'i', &policy);
+  facts.numa_policy = policy < 0 ? std::nullopt : std::optional<int>(policy);
+  return result;
+}
+
+// A bit for each id, the lowest bit of the first byte is id 0.
+template <std::vector<unsigned> UnitFacts::* field>
+int read_bits(sd_bus_message* reply, UnitFacts& facts) {
+  constexpr std::size_t kMostBytes = 8192;
+  const void* bytes = nullptr;
+  std::size_t size = 0;
+  const int result = sd_bus_message_read_array(reply, 'y', &bytes, &size);
+  if (result < 0) return result;
+  if (size > kMostBytes) return -EBADMSG;
+  const auto* first = static_cast<const std::uint8_t*>(bytes);
+  auto& ids = facts.*field;
+  ids.clear();
+  for (std::size_t bit = 0; bit < size * 8; ++bit) {
+    if ((first[bit / 8] & (1U << (bit % 8))) != 0) ids.push_back(static_cast<unsigned>(bit));
+  }
+  return 1;
+}
+
 int read_environment_files(sd_bus_message* reply, UnitFacts& facts) {
   int result = sd_bus_message_enter_container(reply, 'a', "(sb)");
   if (result <= 0) return result < 0 ? result : -EBADMSG;
@@ -147,6 +173,9 @@ constexpr std::array kProperties{
     Property{"RootImage", "s", read_text<&UnitFacts::root_image>},
     Property{"NoNewPrivileges", "b", read_flag<&UnitFacts::no_new_privileges>},
     Property{"Delegate", "b", read_flag<&UnitFacts::delegate>},
+    Property{"NUMAPolicy", "i", read_numa_policy},
+    Property{"NUMAMask", "ay", read_bits<&UnitFacts::numa_mask>},
+    Property{"CPUAffinity", "ay", read_bits<&UnitFacts::cpu_affinity>},
 };
 
 std::unexpected<base::Fault> unreadable(std::string_view property, int result) {

@@ -75,10 +75,13 @@ std::optional<Selection> parse_selection(std::string_view text) {
 
 std::optional<std::vector<unsigned>> parse_id_list(std::string_view text) {
   const auto line = parse_line(text);
-  if (!line) return std::nullopt;
+  return line ? parse_ids(*line) : std::nullopt;
+}
+
+std::optional<std::vector<unsigned>> parse_ids(std::string_view list) {
   std::vector<unsigned> ids;
-  if (line->empty()) return ids;
-  for (const auto range : base::split(*line, ',')) {
+  if (list.empty()) return ids;
+  for (const auto range : base::split(list, ',')) {
     if (!append_range(range, ids)) return std::nullopt;
   }
   return ids;

@@ -35,6 +35,8 @@ struct Selection {
 [[nodiscard]] std::optional<Selection> parse_selection(std::string_view text);
 // "0-3,8\n", a cpulist or nodelist: rising ids, at most kMaxId. "\n" is the empty list: a node without CPUs.
 [[nodiscard]] std::optional<std::vector<unsigned>> parse_id_list(std::string_view text);
+// The same without a newline, as such a list stands in a line of /proc/PID/status: "0-3,8", "" for none.
+[[nodiscard]] std::optional<std::vector<unsigned>> parse_ids(std::string_view list);
 // "10 21 31\n", a node's distances. Never empty.
 [[nodiscard]] std::optional<std::vector<std::uint64_t>> parse_numbers(std::string_view text);
 

@@ -47,6 +47,30 @@ FileProblemKind kind_of(int error) {
   return error == EBADMSG ? FileProblemKind::malformed : FileProblemKind::io;
 }
 
+constexpr const char* kCurrent = "memory.current";
+constexpr const char* kStat = "memory.stat";
+constexpr const char* kEvents = "memory.events";
+constexpr const char* kPressure = "memory.pressure";
+
+bool is_sampled(const FileProblem& problem) {
+  return problem.file == kCurrent || problem.file == kStat || problem.file == kEvents ||
+         problem.file == kPressure;
+}
+
+OpenGroup::File open_file(int directory, const char* name) {
+  OpenGroup::File file{base::UniqueFd(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY)), 0};
+  if (!file.fd) file.error = errno;
+  return file;
+}
+
+int read_again(const OpenGroup::File& file, std::string& buffer) {
+  return file.fd ? host::read_again_into(file.fd.get(), buffer) : file.error;
+}
+
+void note(CgroupMemory& memory, std::string file, int error) {
+  memory.problems.push_back({std::move(file), kind_of(error)});
+}
+
 // As host::read_file_into, in fewer calls: these files are written by the kernel in one go.
 int read_into(int directory, const char* file, std::string& buffer) {
   const base::UniqueFd fd(::openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -106,22 +130,18 @@ CgroupMemoryReader::CgroupMemoryReader(const host::Root& root, std::string mount
     : root_(&root), mount_(std::move(mount)) {
 }
 
-void CgroupMemoryReader::note(std::string file, int error) {
-  memory_.problems.push_back({std::move(file), kind_of(error)});
-}
-
 template <typename Value, typename Parse>
-void CgroupMemoryReader::read_one(int directory, const char* file, const Parse& parse,
-                                  std::optional<Value>& value) {
-  int error = read_into(directory, file, buffer_);
+void CgroupMemoryReader::take(int error, const char* file, const Parse& parse, std::optional<Value>& value,
+                              CgroupMemory& memory) {
+  value.reset();
   if (error == 0) value = parse(buffer_);
   if (error == 0 && !value) error = EBADMSG;
-  if (error != 0) note(file, error);
+  if (error != 0) note(memory, file, error);
 }
 
 // A group without the controller has none of its files, and says so in cgroup.controllers; one that was
 // removed has no file at all.
-std::optional<NoCgroupMemory> CgroupMemoryReader::why_absent(int directory) {
+std::optional<NoCgroupMemory> CgroupMemoryReader::why_absent(int directory) const {
   const int error = read_into(directory, "cgroup.controllers", buffer_);
   if (error == ENOENT || error == ENODEV) {
     const bool is_v2 = root_->exists(fmt::format("{}/cgroup.controllers", mount_));
@@ -136,35 +156,8 @@ std::optional<NoCgroupMemory> CgroupMemoryReader::why_absent(int directory) {
   return NoCgroupMemory::controller_off;
 }
 
-void CgroupMemoryReader::read_pressure(int directory) {
-  const int error = read_into(directory, "memory.pressure", buffer_);
-  memory_.pressure_is_off = error == EOPNOTSUPP || error == ENOENT;
-  if (memory_.pressure_is_off) return;
-  if (error == 0) memory_.pressure = parse_pressure(buffer_);
-  if (!memory_.pressure) note("memory.pressure", error == 0 ? EBADMSG : error);
-}
-
-void CgroupMemoryReader::read_effective(int directory, std::string_view path) {
-  memory_.effective_high = memory_.effective_max = EffectiveLimit{};
-  take_smaller(memory_.effective_high, memory_.high, path);
-  take_smaller(memory_.effective_max, memory_.max, path);
-  std::string up = "../";
-  // The root of the hierarchy has no limit and no file for one.
-  for (auto group = parent_of(path); !group.empty(); group = parent_of(group), up += "../") {
-    const auto limit_of = [&](const char* file) {
-      int error = read_into(directory, (up + file).c_str(), buffer_);
-      const auto limit = error == 0 ? parse_limit(buffer_) : std::nullopt;
-      if (error == 0 && !limit) error = EBADMSG;
-      if (error != 0) note(fmt::format("{}/{}", group, file), error);
-      return limit;
-    };
-    take_smaller(memory_.effective_high, limit_of("memory.high"), group);
-    take_smaller(memory_.effective_max, limit_of("memory.max"), group);
-  }
-}
-
-std::expected<CgroupMemory, NoCgroupMemory> CgroupMemoryReader::read(std::string_view path) {
-  const auto directory = root_->open_directory(fmt::format("{}{}", mount_, path));
+std::expected<OpenGroup, NoCgroupMemory> CgroupMemoryReader::open(std::string_view path) const {
+  auto directory = root_->open_directory(fmt::format("{}{}", mount_, path));
   if (!directory) {
     const int error = directory.error().code;
     if (error == ENOENT || error == ENOTDIR) return std::unexpected(NoCgroupMemory::gone);
@@ -172,31 +165,92 @@ std::expected<CgroupMemory, NoCgroupMemory> CgroupMemoryReader::read(std::string
   }
   const int fd = directory->get();
   if (const auto reason = why_absent(fd)) return std::unexpected(*reason);
-  memory_ = {};
-  read_one(fd, "memory.current", parse_number, memory_.current);
-  read_one(fd, "memory.peak", parse_number, memory_.peak);
-  read_one(fd, "memory.high", parse_limit, memory_.high);
-  read_one(fd, "memory.max", parse_limit, memory_.max);
-  read_one(fd, "memory.swap.current", parse_number, memory_.swap_current);
-  read_one(fd, "memory.swap.max", parse_limit, memory_.swap_max);
-  read_one(fd, "memory.oom.group", parse_switch, memory_.oom_group);
+  return OpenGroup{std::string(path),    std::move(*directory),  open_file(fd, kCurrent),
+                   open_file(fd, kStat), open_file(fd, kEvents), open_file(fd, kPressure)};
+}
+
+void CgroupMemoryReader::read_pressure(const OpenGroup::File& file, CgroupMemory& memory) {
+  const int error = read_again(file, buffer_);
+  memory.pressure.reset();
+  memory.pressure_is_off = error == EOPNOTSUPP || error == ENOENT;
+  if (memory.pressure_is_off) return;
+  if (error == 0) memory.pressure = parse_pressure(buffer_);
+  if (!memory.pressure) note(memory, kPressure, error == 0 ? EBADMSG : error);
+}
+
+void CgroupMemoryReader::read_open_files(const OpenGroup& group, CgroupMemory& memory) {
+  take(read_again(group.current, buffer_), kCurrent, parse_number, memory.current, memory);
   std::optional<MemoryStats> stat;
-  read_one(fd, "memory.stat", parse_memory_stat, stat);
-  memory_.stat = stat.value_or(MemoryStats{});
+  take(read_again(group.stat, buffer_), kStat, parse_memory_stat, stat, memory);
+  memory.stat = stat.value_or(MemoryStats{});
   std::optional<MemoryEvents> events;
-  read_one(fd, "memory.events", parse_memory_events, events);
-  memory_.events = events.value_or(MemoryEvents{});
+  take(read_again(group.events, buffer_), kEvents, parse_memory_events, events, memory);
+  memory.events = events.value_or(MemoryEvents{});
+  read_pressure(group.pressure, memory);
+}
+
+void CgroupMemoryReader::read_rest(int directory, CgroupMemory& memory) {
+  const auto read_one = [&](const char* file, const auto& parse, auto& value) {
+    take(read_into(directory, file, buffer_), file, parse, value, memory);
+  };
+  read_one("memory.peak", parse_number, memory.peak);
+  read_one("memory.high", parse_limit, memory.high);
+  read_one("memory.max", parse_limit, memory.max);
+  read_one("memory.swap.current", parse_number, memory.swap_current);
+  read_one("memory.swap.max", parse_limit, memory.swap_max);
+  read_one("memory.oom.group", parse_switch, memory.oom_group);
   std::optional<NodeTable> nodes;
-  read_one(fd, "memory.numa_stat", parse_memory_numa_stat, nodes);
-  memory_.nodes = std::move(nodes).value_or(NodeTable{});
-  read_pressure(fd);
-  // A group that went away while it was read has lost its files since; one whose controller was turned off,
-  // too.
-  if (!memory_.problems.empty()) {
-    if (const auto reason = why_absent(fd)) return std::unexpected(*reason);
+  read_one("memory.numa_stat", parse_memory_numa_stat, nodes);
+  memory.nodes = std::move(nodes).value_or(NodeTable{});
+}
+
+void CgroupMemoryReader::read_effective(int directory, std::string_view path, CgroupMemory& memory) {
+  memory.effective_high = memory.effective_max = EffectiveLimit{};
+  take_smaller(memory.effective_high, memory.high, path);
+  take_smaller(memory.effective_max, memory.max, path);
+  std::string up = "../";
+  // The root of the hierarchy has no limit and no file for one.
+  for (auto group = parent_of(path); !group.empty(); group = parent_of(group), up += "../") {
+    const auto limit_of = [&](const char* file) {
+      int error = read_into(directory, (up + file).c_str(), buffer_);
+      const auto limit = error == 0 ? parse_limit(buffer_) : std::nullopt;
+      if (error == 0 && !limit) error = EBADMSG;
+      if (error != 0) note(memory, fmt::format("{}/{}", group, file), error);
+      return limit;
+    };
+    take_smaller(memory.effective_high, limit_of("memory.high"), group);
+    take_smaller(memory.effective_max, limit_of("memory.max"), group);
   }
-  read_effective(fd, path);
-  return std::exchange(memory_, {});
+}
+
+// A group that went away has lost its files since; one whose controller was turned off, too. Of an open file
+// the kernel then says ENODEV, which is `missing`.
+std::optional<NoCgroupMemory> CgroupMemoryReader::read_fast(const OpenGroup& group, CgroupMemory& memory) {
+  std::erase_if(memory.problems, is_sampled);
+  read_open_files(group, memory);
+  const bool lost = std::ranges::any_of(memory.problems, [](const FileProblem& problem) {
+    return problem.kind == FileProblemKind::missing && is_sampled(problem);
+  });
+  return lost ? why_absent(group.directory.get()) : std::nullopt;
+}
+
+std::optional<NoCgroupMemory> CgroupMemoryReader::read_all(const OpenGroup& group, CgroupMemory& memory) {
+  memory = {};
+  read_open_files(group, memory);
+  read_rest(group.directory.get(), memory);
+  if (!memory.problems.empty()) {
+    if (const auto reason = why_absent(group.directory.get())) return reason;
+  }
+  read_effective(group.directory.get(), group.path, memory);
+  return std::nullopt;
+}
+
+std::expected<CgroupMemory, NoCgroupMemory> CgroupMemoryReader::read(std::string_view path) {
+  const auto group = open(path);
+  if (!group) return std::unexpected(group.error());
+  CgroupMemory memory;
+  if (const auto reason = read_all(*group, memory)) return std::unexpected(*reason);
+  return memory;
 }
 
 }  // namespace allocd::kernel

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What cgroup v2 knows of one control group's memory, Documentation/admin-guide/cgroup-v2.rst, "Memory".
 //
-// Opened by path at every read: a unit that restarts has a new directory under the old name. The whole
-// picture is missing, with its reason, where the group has no memory controller; where one file is missing or
-// cannot be understood, that file's figures are absent and a problem names it. Nothing here is ever 0 because
-// it could not be read. A file that this kernel does not have yet (memory.peak before 5.19, memory.swap.*
+// A unit that restarts has a new directory under the old name: an open group stays with the directory it was
+// opened for, says `gone` once that was removed, and must then be opened again by its path. The whole picture
+// is missing, with its reason, where the group has no memory controller; where one file is missing or cannot
+// be understood, that file's figures are absent and a problem names it. Nothing here is ever 0 because it
+// could not be read. A file that this kernel does not have yet (memory.peak before 5.19, memory.swap.*
 // without swap accounting) is a problem of the kind `missing`, which is no error.
 //
 // None of these files waits for a process of the group. memory.stat and memory.numa_stat may make the kernel
-// sum up per-CPU counts first. 12 files a group and 2 for each ancestor. The parsers are pure; a reader has a
-// buffer of its own, so one belongs to one thread.
+// sum up per-CPU counts first. What a sample reads, current, stat, events and pressure, stays open: 4 system
+// calls. All of it is 12 files and 2 for each ancestor. The parsers are pure; a reader has a buffer of its
+// own, so one belongs to one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -21,6 +24,7 @@
 #include <vector>
 
 #include "base/closed_enum.hpp"
+#include "base/unique_fd.hpp"
 #include "host/root.hpp"
 #include "kernel/figures.hpp"
 #include "kernel/pressure.hpp"
@@ -121,6 +125,7 @@ inline constexpr base::EnumNames<FileProblemKind, 4> kFileProblemKindNames{
 struct FileProblem {
   std::string file;  // "memory.stat"; an ancestor's has its path before it
   FileProblemKind kind = FileProblemKind::io;
+  bool operator==(const FileProblem&) const = default;
 };
 
 // Whichever of the group and its ancestors allows least. Above it reclaim starts (high) or the kernel kills
@@ -128,6 +133,7 @@ struct FileProblem {
 struct EffectiveLimit {
   Limit limit;
   std::string group;  // whose it is, "/system.slice"; "" when nothing limits
+  bool operator==(const EffectiveLimit&) const = default;
 };
 
 struct CgroupMemory {
@@ -150,6 +156,7 @@ struct CgroupMemory {
 
   // Problems that are errors: all but files the kernel lacks.
   [[nodiscard]] std::size_t errors() const;
+  bool operator==(const CgroupMemory&) const = default;
 };
 
 enum class NoCgroupMemory {
@@ -162,26 +169,45 @@ enum class NoCgroupMemory {
 inline constexpr base::EnumNames<NoCgroupMemory, 5> kNoCgroupMemoryNames{
     {"controller_off", "cgroup_v1", "gone", "not_permitted", "failed"}};
 
+// A group's directory, and its files that every sample reads. A file that could not be opened keeps the
+// reason.
+struct OpenGroup {
+  struct File {
+    base::UniqueFd fd;
+    int error = 0;
+  };
+  std::string path;
+  base::UniqueFd directory;
+  File current, stat, events, pressure;
+};
+
 class CgroupMemoryReader {
  public:
   // `mount` as find_cgroup_mount gives it.
   CgroupMemoryReader(const host::Root& root, std::string mount);
 
   // `path` as systemd gives it: "/system.slice/vllm.service".
+  [[nodiscard]] std::expected<OpenGroup, NoCgroupMemory> open(std::string_view path) const;
+  // current, stat, events and pressure, into `memory`; the rest of it stays. A reason: nothing in it holds.
+  [[nodiscard]] std::optional<NoCgroupMemory> read_fast(const OpenGroup& group, CgroupMemory& memory);
+  // Everything, anew.
+  [[nodiscard]] std::optional<NoCgroupMemory> read_all(const OpenGroup& group, CgroupMemory& memory);
+  // Open and read_all.
   [[nodiscard]] std::expected<CgroupMemory, NoCgroupMemory> read(std::string_view path);
 
  private:
-  [[nodiscard]] std::optional<NoCgroupMemory> why_absent(int directory);
+  [[nodiscard]] std::optional<NoCgroupMemory> why_absent(int directory) const;
   template <typename Value, typename Parse>
-  void read_one(int directory, const char* file, const Parse& parse, std::optional<Value>& value);
-  void read_pressure(int directory);
-  void read_effective(int directory, std::string_view path);
-  void note(std::string file, int error);
+  void take(int error, const char* file, const Parse& parse, std::optional<Value>& value,
+            CgroupMemory& memory);
+  void read_open_files(const OpenGroup& group, CgroupMemory& memory);
+  void read_rest(int directory, CgroupMemory& memory);
+  void read_pressure(const OpenGroup::File& file, CgroupMemory& memory);
+  void read_effective(int directory, std::string_view path, CgroupMemory& memory);
 
   const host::Root* root_;
   std::string mount_;
-  std::string buffer_;
-  CgroupMemory memory_;  // in the making
+  mutable std::string buffer_;
 };
 
 }  // namespace allocd::kernel

@@ -27,6 +27,10 @@
 
 namespace allocd::kernel {
 
+// Which of the two; named as the file is.
+enum class CostlyKind { smaps_rollup, numa_maps };
+inline constexpr base::EnumNames<CostlyKind, 2> kCostlyKindNames{{"smaps_rollup", "numa_maps"}};
+
 enum class CostlyFailure {
   gone,
   not_permitted,

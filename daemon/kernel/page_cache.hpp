@@ -86,6 +86,7 @@ struct PageCache {
   [[nodiscard]] bool is_unknown() const {
     return files == 0 && (not_permitted + unsupported + failed + search.not_permitted > 0 || !is_complete());
   }
+  bool operator==(const PageCache&) const = default;
 };
 
 // `name` in the open directory `directory`; a symbolic link there is not_regular. `force_mincore` is for

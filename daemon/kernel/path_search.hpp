@@ -45,6 +45,7 @@ struct SearchCounts {
   bool stopped = false;      // by keep_going
   bool truncated = false;    // by a limit
   [[nodiscard]] bool is_complete() const { return !stopped && !truncated; }
+  bool operator==(const SearchCounts&) const = default;
 };
 
 // A file that was found: its name in its open directory. `status` was taken without following anything.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/build_facts.hpp"
 #include "host/message_id.hpp"
 #include "kernel/system.hpp"
 #include "observer/read_process.hpp"
@@ -78,6 +79,11 @@ base::Result<int> Observer::run() {
   units_ = std::move(*units);
   units_->select(policy::select_units(settings_));
   if (auto added = add_sources(); !added) return std::unexpected(added.error());
+  auto side = SideWatch::start(loop, root_, settings_, [this] {
+    if (!ready_) sample_soon();
+  });
+  if (!side) return std::unexpected(side.error());
+  side_ = std::move(*side);
   if (!options_.once) {
     enforcement_ = std::make_unique<Enforcement>(
         loop, root_, journal_, Enforcement::Options{options_.look_now_path, sampler_.manifest_directory()},
@@ -88,6 +94,7 @@ base::Result<int> Observer::run() {
   server_.reset();
   summary_server_.reset();
   enforcement_.reset();
+  side_.reset();
   units_.reset();
   if (code < 0) return base::fault_from_errno("run", "the event loop", -code);
   return code;
@@ -230,6 +237,7 @@ void Observer::take_sample(double lateness) {
   evidence_news_ = false;
   auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
   sampler_.submit_due(begun, settings_.observe);
+  side_->follow(snapshot, sampler_, settings_);
   describe_observer(snapshot, cpu_before, begun, lateness);
   last_sample_ = Clock::now();
   gate_.note_sample(last_sample_);
@@ -249,7 +257,8 @@ bool Observer::is_first_complete(Clock::time_point now) {
   const bool bus_done = units_->state().complete || now > started_ + kBusPatience;
   const bool evidence_done =
       pool_.counts().waiting == 0 || now > started_ + kBusPatience + settings_.observe.read_deadline;
-  return bus_done && evidence_done;
+  const bool node_done = side_->knows_node() || now > started_ + kBusPatience;
+  return bus_done && evidence_done && node_done;
 }
 
 void Observer::become_ready() {
@@ -279,6 +288,8 @@ std::unique_ptr<SnapshotServer> Observer::serve(const std::string& path, snapsho
 void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,
                                  double lateness) {
   snapshot.version = ALLOCD_VERSION;
+  snapshot.revision = base::build_revision();
+  snapshot.compiler = base::build_compiler();
   snapshot.sequence = ++sequence_;
   snapshot.taken_at = kernel::realtime_now();
   snapshot.started_at = started_at_;
@@ -309,6 +320,7 @@ void Observer::reload() {
                .files = settings_.files};
     pool_.set_deadline(settings_.observe.read_deadline);
     units_->select(policy::select_units(settings_));
+    side_->configure(settings_);
     journal_.log(Priority::notice, id::kConfigLoaded, "The configuration was read again.",
                  {{"ALLOCD_CONFIG", fmt::format("{}", fmt::join(settings_.files, " "))}});
   } else {

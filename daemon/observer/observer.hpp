@@ -5,6 +5,7 @@
 //   evidence       what the reader threads have found, and a timer for what is due or late
 //   bus            systemd's view has changed: the next sample comes early
 //   drop-ins       files of allocd's, or the enforcer's manifest, have changed: likewise
+//   side lanes     the machine, the page cache and costly reads, on threads of their own (side_watch.hpp)
 //   SIGHUP         the settings are read again; a bad file keeps the old ones
 //   SIGTERM/INT    a clean end
 //   watchdog       fed only while samples are being finished
@@ -28,6 +29,7 @@
 #include "observer/options.hpp"
 #include "observer/progress_gate.hpp"
 #include "observer/sampler.hpp"
+#include "observer/side_watch.hpp"
 #include "observer/snapshot_board.hpp"
 #include "observer/snapshot_server.hpp"
 #include "settings/settings.hpp"
@@ -83,6 +85,7 @@ class Observer {
   EventSource sample_timer_, evidence_io_, evidence_timer_, watchdog_timer_, hangup_, terminate_, interrupt_;
   std::unique_ptr<host::UnitManager> units_;
   std::unique_ptr<Enforcement> enforcement_;
+  std::unique_ptr<SideWatch> side_;
   std::unique_ptr<SnapshotServer> server_;
   std::unique_ptr<SnapshotServer> summary_server_;
 

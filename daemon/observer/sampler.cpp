@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "engine/engine.hpp"
 #include "observer/assess.hpp"
+#include "observer/locality.hpp"
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
 #include "policy/selection.hpp"
@@ -43,8 +44,8 @@ std::string find_variable(const std::vector<std::string>& environment, std::stri
 }
 
 snapshot::Memory to_memory(const kernel::ProcessStatus& status) {
-  return {status.resident,      status.anonymous, status.file,   status.shared,     status.swap,
-          status.peak_resident, status.locked,    status.pinned, status.page_tables};
+  return {status.resident,      status.anonymous, status.file,   status.shared,      status.swap,
+          status.peak_resident, status.locked,    status.pinned, status.page_tables, status.hugetlb};
 }
 
 snapshot::Unit describe(const host::UnitFacts& facts) {
@@ -106,6 +107,7 @@ Sampler::Sampler(const host::Root& root, EvidencePool& pool)
       }),
       pool_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
+      memory_(root),
       system_(kernel::read_system_facts(root)) {
   if (auto proc = kernel::open_process_directory(root)) proc_ = std::move(*proc);
 }
@@ -130,6 +132,7 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
 
 void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
   snapshot::Unit unit = describe(facts);
+  add_unit_placement(facts, unit);
   if (const auto* service = policy::find_service(run.settings, facts.name)) {
     unit.service = service->name;
     unit.wanted = service->allocator;
@@ -199,6 +202,7 @@ void Sampler::add_cgroups(Run& run) {
 Gaps Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
   Gaps gaps;
   UnitTracker& tracker = trackers_[unit.name];
+  memory_.sample(unit, run.now, run.settings.observe.node_interval);
   if (unit.control_group.empty()) {
     tracker.clear();
   } else {
@@ -242,6 +246,8 @@ void Sampler::add_process(Run& run, snapshot::Unit& unit, const UnitSample& samp
   process.threads = static_cast<std::uint32_t>(std::min<std::uint64_t>(tracked.status().threads, UINT32_MAX));
   process.minor_faults = tracked.minor_faults();
   process.major_faults = tracked.major_faults();
+  const auto& placement = tracked.placement();
+  process.placement = {placement.thp_enabled, placement.cpus_allowed, placement.mems_allowed, {}};
   if (unit.engine == engine::Engine::unknown) unit.engine = tracked.engine();
   const auto& known = tracked.identification();
   if (!known) {
@@ -250,6 +256,7 @@ void Sampler::add_process(Run& run, snapshot::Unit& unit, const UnitSample& samp
     return;
   }
   process.evidence = known->evidence;
+  process.placement.gpus = known->devices;
   if (known->outcome == allocator::Outcome::early) ++unit.evidence_pending;
   if (known->outcome == allocator::Outcome::not_permitted) {
     process.reason = policy::Reason::not_permitted;
@@ -269,13 +276,16 @@ void Sampler::finish(Run& run) {
   const auto is_watched = [&](const std::string& unit) { return trackers_.contains(unit); };
   preload_files_.forget_unless(is_watched);
   unit_files_.forget_unless(is_watched);
+  memory_.forget_unless(is_watched);
   index_processes();
   note_collector("units", run.bus.connected && run.bus.complete,
-                 seconds_since(run.now) - run.list_seconds - run.read_seconds, run.bus.last_error);
+                 seconds_since(run.now) - run.list_seconds - run.read_seconds - memory_.seconds(),
+                 run.bus.last_error);
   note_collector("cgroups", run.cgroup_error.empty(), run.list_seconds, run.cgroup_error);
   note_collector("processes", proc_ && run.read_errors == 0, run.read_seconds,
                  proc_ ? "a process could not be read" : "the process directory cannot be opened");
   note_evidence(run.evidence_failures);
+  note_memory();
   const std::string& trouble = enforcer_.problem().empty() ? enforcement_problem_ : enforcer_.problem();
   note_collector("enforcement", trouble.empty(), 0, trouble);
   collectors_["processes"].permission_errors = run.permission_errors;
@@ -300,6 +310,12 @@ void Sampler::note_evidence(std::uint64_t failures) {
   }
   note_collector("allocators", error.empty(), counts.read_seconds - evidence_seconds_, error);
   evidence_seconds_ = counts.read_seconds;
+}
+
+void Sampler::note_memory() {
+  auto totals = memory_.take_totals();
+  note_collector("cgroup_memory", totals.errors == 0, totals.seconds, std::move(totals.error));
+  collectors_["cgroup_memory"].permission_errors = totals.permission_errors;
 }
 
 void Sampler::note_collector(const std::string& name, bool success, double duration, std::string error) {
@@ -330,6 +346,13 @@ void Sampler::index_processes() {
   }
   pool_.retain(ids);
   due_ = decltype(due_)(std::greater<>(), std::move(due));
+}
+
+void Sampler::visit_processes(const std::string& unit,
+                              const std::function<void(const TrackedProcess&)>& visit) const {
+  const auto tracker = trackers_.find(unit);
+  if (tracker == trackers_.end()) return;
+  for (const auto& [pid, process] : tracker->second.processes()) visit(process);
 }
 
 void Sampler::submit_due(Clock::time_point now, const settings::Observe& pace) {

@@ -27,6 +27,7 @@
 #include "observer/policy_digests.hpp"
 #include "observer/preload_files.hpp"
 #include "observer/unit_files.hpp"
+#include "observer/unit_memory.hpp"
 #include "observer/unit_tracker.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/model.hpp"
@@ -53,6 +54,9 @@ class Sampler {
   void distrust_files() { unit_files_.distrust(); }
   [[nodiscard]] const std::set<std::string>& drop_in_directories() const { return unit_files_.directories(); }
   [[nodiscard]] const std::string& manifest_directory() const { return enforcer_.directory(); }
+  // The processes of a unit, as of the last sample.
+  void visit_processes(const std::string& unit,
+                       const std::function<void(const TrackedProcess&)>& visit) const;
   // Of the enforced units of the last sample.
   [[nodiscard]] const GroundsByUnit& grounds() const { return grounds_; }
   // Trouble of the enforcing side, for the next sample to show; "" for none.
@@ -77,6 +81,7 @@ class Sampler {
   void add_process(Run& run, snapshot::Unit& unit, const UnitSample& sample, const TrackedProcess& process);
   void finish(Run& run);
   void note_evidence(std::uint64_t failures);
+  void note_memory();
   void index_processes();
   void note_collector(const std::string& name, bool success, double duration, std::string error);
 
@@ -89,6 +94,7 @@ class Sampler {
   std::string enforcement_problem_;
   EvidencePool& pool_;
   kernel::CgroupTree tree_;
+  UnitMemoryWatch memory_;
   kernel::SystemFacts system_;
   base::UniqueFd proc_;
   std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path

@@ -60,7 +60,7 @@ ReadOutcome TrackedProcess::read(std::string& buffer, Clock::time_point now) {
 }
 
 bool TrackedProcess::is_status_current() {
-  return is_unchanged_ && status_age_ != 0 && status_age_++ < kMaxStatusAge;
+  return !wants_placement_ && is_unchanged_ && status_age_ != 0 && status_age_++ < kMaxStatusAge;
 }
 
 ReadOutcome TrackedProcess::read_status(std::string& buffer) {
@@ -73,6 +73,10 @@ ReadOutcome TrackedProcess::read_status(std::string& buffer) {
   if (!status->has_memory) return ReadOutcome::gone;
   status_ = *status;
   status_age_ = 1;
+  if (wants_placement_) {
+    placement_ = kernel::parse_process_placement(buffer).value_or(kernel::ProcessPlacement{});
+    wants_placement_ = false;
+  }
   return ReadOutcome::ok;
 }
 
@@ -110,6 +114,7 @@ void TrackedProcess::start_over(const kernel::ImageKey& image, Clock::time_point
   evidence_due_ = now;
   role_ = {engine::Role::starting, {}};
   titled_ = false;
+  wants_placement_ = true;
   want_title(now);
 }
 
@@ -167,6 +172,7 @@ void TrackedProcess::schedule_next(Want asked, Clock::time_point now, const sett
     const bool is_early = evidence_step_ < kEarlyChecks.size();
     evidence_due_ = now + (is_early ? kEarlyChecks.at(evidence_step_) : pace.recheck_interval);
     ++evidence_step_;
+    wants_placement_ = true;
   }
   if (title_due_ == kNever) return;
   title_wait_ = std::max(pace.interval, std::min(title_wait_ * 2, pace.recheck_interval));

@@ -40,6 +40,9 @@ class TrackedProcess {
   [[nodiscard]] const std::string& comm() const { return comm_; }
   [[nodiscard]] const engine::RoleClaim& role() const { return role_; }
   [[nodiscard]] const kernel::ProcessStatus& status() const { return status_; }
+  // As of its start or exec, and again with its evidence.
+  [[nodiscard]] const kernel::ProcessPlacement& placement() const { return placement_; }
+  [[nodiscard]] const kernel::ImageKey& image() const { return image_; }
   [[nodiscard]] std::uint64_t minor_faults() const { return minor_faults_; }
   [[nodiscard]] std::uint64_t major_faults() const { return major_faults_; }
   // The engine its command line names, while it is of interest (the main process).
@@ -85,9 +88,11 @@ class TrackedProcess {
   engine::RoleClaim role_{engine::Role::starting, {}};
   engine::Engine engine_ = engine::Engine::unknown;
   kernel::ProcessStatus status_;
-  std::size_t stat_hash_ = 0;  // of the last stat that was taken in
-  bool is_unchanged_ = false;  // the newest stat says what the one before it said
-  unsigned status_age_ = 0;    // samples since status_ was read; 0 when it never was
+  kernel::ProcessPlacement placement_;
+  bool wants_placement_ = true;  // with the next status that is read
+  std::size_t stat_hash_ = 0;    // of the last stat that was taken in
+  bool is_unchanged_ = false;    // the newest stat says what the one before it said
+  unsigned status_age_ = 0;      // samples since status_ was read; 0 when it never was
   std::uint64_t minor_faults_ = 0;
   std::uint64_t major_faults_ = 0;
 

@@ -36,13 +36,8 @@ std::optional<ValueError> preload_trap(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::expected<std::string, ValueError> parse_preload_path(std::string_view text) {
-  if (text.empty()) return refuse("it is empty", "write the path of a shared library");
-  if (!text.starts_with('/')) return refuse("it does not begin with '/'", "write the whole path");
-  if (text.size() > kLongestPath) return refuse(fmt::format("a path is at most {} bytes long", kLongestPath));
-  if (auto trap = preload_trap(text)) return std::unexpected(std::move(*trap));
+// An absolute path that is written out.
+std::expected<std::string, ValueError> parse_parts(std::string_view text) {
   if (base::escape_for_terminal(text) != text) return refuse("it has a control character");
   for (const auto part : base::split(text.substr(1), '/')) {
     if (part.empty()) return refuse("it has an empty part", "write single '/', and none at the end");
@@ -51,6 +46,23 @@ std::expected<std::string, ValueError> parse_preload_path(std::string_view text)
     }
   }
   return std::string(text);
+}
+
+}  // namespace
+
+std::expected<std::string, ValueError> parse_preload_path(std::string_view text) {
+  if (text.empty()) return refuse("it is empty", "write the path of a shared library");
+  if (!text.starts_with('/')) return refuse("it does not begin with '/'", "write the whole path");
+  if (text.size() > kLongestPath) return refuse(fmt::format("a path is at most {} bytes long", kLongestPath));
+  if (auto trap = preload_trap(text)) return std::unexpected(std::move(*trap));
+  return parse_parts(text);
+}
+
+std::expected<std::string, ValueError> parse_file_pattern(std::string_view text) {
+  if (text.empty()) return refuse("it is empty", "write the path of model files");
+  if (!text.starts_with('/')) return refuse("it does not begin with '/'", "write the whole path");
+  if (text.size() > kLongestPath) return refuse(fmt::format("a path is at most {} bytes long", kLongestPath));
+  return parse_parts(text);
 }
 
 // ---- jemalloc's options ----------------------------------------------------------------------------------

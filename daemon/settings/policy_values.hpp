@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The texts of a policy that are not words or numbers: what is preloaded, jemalloc's options, the health URL.
+// The texts of a policy that are not words or numbers: what is preloaded, jemalloc's options, the health URL,
+// model files.
 //
 // Only the shape is checked: whether a library exists, and whether it knows its options, is asked on the host
 // before anything is written. Pure; safe from any thread.
@@ -16,6 +17,9 @@ namespace allocd::settings {
 
 // An absolute path that LD_PRELOAD can carry: the dynamic linker splits at ' ' and ':' and expands '$'.
 [[nodiscard]] std::expected<std::string, ValueError> parse_preload_path(std::string_view text);
+
+// A glob over files (kernel/path_search.hpp): absolute, and it cannot climb.
+[[nodiscard]] std::expected<std::string, ValueError> parse_file_pattern(std::string_view text);
 
 // "background_thread:true,dirty_decay_ms:1000": jemalloc(3), TUNING. It names each option once.
 [[nodiscard]] std::expected<std::string, ValueError> parse_malloc_conf(std::string_view text);

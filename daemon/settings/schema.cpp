@@ -22,6 +22,10 @@ constexpr int kVersion = 1;
 constexpr Limits<milliseconds> kInterval{1s, 10min};
 constexpr Limits<milliseconds> kRecheckInterval{10s, 24h};
 constexpr Limits<milliseconds> kReadDeadline{10ms, 1min};
+constexpr Limits<milliseconds> kNodeInterval{10s, 1h};
+constexpr Limits<milliseconds> kPageCacheInterval{1min, 24h};
+constexpr Limits<milliseconds> kCostlyInterval{1min, 24h};
+constexpr Limits<milliseconds> kCostlyLongest{1ms, 10s};
 constexpr Limits<std::uint32_t> kProcesses{1, 65536};
 constexpr Limits<std::uint32_t> kRestarts{1, 64};
 
@@ -35,7 +39,7 @@ constexpr Key<Observe> duration_key(std::string_view name, std::string_view mean
           read_duration<Member, kLimits, Observe>};
 }
 
-constexpr std::array<Key<Observe>, 4> kObserveKeys{{
+constexpr std::array<Key<Observe>, 8> kObserveKeys{{
     duration_key<&Observe::interval, kInterval>("interval", "How often every process is sampled."),
     duration_key<&Observe::recheck_interval, kRecheckInterval>(
         "recheck_interval", "How often the allocator of a process already identified is looked at again."),
@@ -46,12 +50,26 @@ constexpr std::array<Key<Observe>, 4> kObserveKeys{{
      [] { return fmt::format("{} to {}", kProcesses.min, kProcesses.max); },
      "How many processes of one unit are observed; the rest are counted as dropped.",
      read_number<&Observe::max_processes_per_unit, kProcesses, Observe>},
+    duration_key<&Observe::node_interval, kNodeInterval>(
+        "node_interval", "How often the memory state of the machine, and limits of units, are read."),
+    duration_key<&Observe::page_cache_interval, kPageCacheInterval>(
+        "page_cache_interval", "How often the page cache of each service's model_paths is looked at."),
+    duration_key<&Observe::costly_interval, kCostlyInterval>(
+        "costly_interval", "How often costly_reads are wanted of a process; their cost may make it rarer."),
+    duration_key<&Observe::costly_longest, kCostlyLongest>(
+        "costly_longest", "How long one costly read may be expected to take; longer ones are not tried."),
 }};
 
 void read_observe(Reading& reading, const Entry& entry, Settings& settings) {
   if (entry.value.kind == YamlNode::Kind::null) return;
   if (!has_kind(reading, entry, YamlNode::Kind::map, "write keys such as 'interval: 10s' below it")) return;
   read_map<Observe>(reading, entry.value, kObserveKeys, settings.observe);
+}
+
+void read_node(Reading& reading, const Entry& entry, Settings& settings) {
+  if (entry.value.kind == YamlNode::Kind::null) return;
+  if (!has_kind(reading, entry, YamlNode::Kind::map, "write 'expect:' below it")) return;
+  read_map<Settings>(reading, entry.value, node_keys(), settings);
 }
 
 void read_version(Reading& reading, const Entry& entry, Settings& settings) {
@@ -75,7 +93,7 @@ void read_persist(Reading& reading, const Entry& entry, Settings& settings) {
   if (persist) settings.persist = *persist;
 }
 
-constexpr std::array<Key<Settings>, 6> kFileKeys{{
+constexpr std::array<Key<Settings>, 7> kFileKeys{{
     {"version", "whole number", [] { return fmt::format("{}", kVersion); },
      [] { return fmt::format("{}", kVersion); }, "The form of this file.", read_version},
     {"mode", "word", [] { return std::string(kModeNames.name(Settings{}.mode)); },
@@ -92,6 +110,7 @@ constexpr std::array<Key<Settings>, 6> kFileKeys{{
      "How many services may be restarted, and be watched after it, at the same time.",
      read_number<&Settings::max_concurrent_restarts, kRestarts, Settings>},
     {"observe", "map", nothing, nothing, "How processes are observed.", read_observe},
+    {"node", "map", nothing, nothing, "What is asked of the machine itself.", read_node},
     {"services", "map", nothing, nothing,
      "The services to observe, by name; without any, every unit that runs a known inference engine is "
      "observed.",
@@ -111,6 +130,7 @@ std::vector<KeyDoc> make_docs() {
   const std::span<const Key<Settings>> file_keys(kFileKeys);
   append_docs<Settings>(docs, "", file_keys.first(kFileKeys.size() - 1));
   append_docs<Observe>(docs, "observe.", kObserveKeys);
+  append_docs<Settings>(docs, "node.", node_keys());
   append_docs<Settings>(docs, "", file_keys.last(1));
   docs.push_back({"services.NAME", "map", "", service_name_range(), "One service."});
   append_docs<Service>(docs, "services.NAME.", service_keys());

@@ -88,7 +88,7 @@ void check_service_keys(Reading& reading, const std::vector<Entry>& entries, con
 
 void note_idle_keys(Reading& reading, const std::vector<Entry>& entries, const Service& service) {
   if (service.selectors.empty() || selects_units(service)) return;
-  constexpr std::array<std::string_view, 2> kObserved{"select", "allocator"};
+  constexpr std::array<std::string_view, 4> kObserved{"select", "allocator", "model_paths", "costly_reads"};
   for (const auto& [key, value] : entries) {
     const bool observed = std::ranges::find(kObserved, key.text) != kObserved.end();
     const bool only_observes = key.text == "mode" && service.mode != Mode::enforce;

@@ -30,6 +30,9 @@ template <typename Enum, std::size_t kCount>
 inline constexpr std::string_view kModeHint = "'observe' changes nothing, 'enforce' writes drop-ins";
 inline constexpr std::string_view kPersistHint = "'system' is for good, 'runtime' until the next boot";
 
+// schema_node.cpp
+[[nodiscard]] std::span<const Key<Settings>> node_keys();
+
 // schema_selectors.cpp
 [[nodiscard]] std::span<const Key<Selector>> selector_keys();
 void read_select(Reading& reading, const Entry& entry, Service& service);

@@ -108,6 +108,45 @@ void read_extra_preload(Reading& reading, const Entry& entry, Service& service) 
   }
 }
 
+constexpr std::size_t kMostModelPaths = 32;
+constexpr std::string_view kModelHint = "write '- /srv/models/llama/*.safetensors' below it";
+
+void read_model_paths(Reading& reading, const Entry& entry, Service& service) {
+  if (!has_kind(reading, entry, YamlNode::Kind::list, kModelHint)) return;
+  for (const auto& item : entry.value.items) {
+    if (!is_text_item(reading, entry, item, kModelHint)) continue;
+    auto pattern = parse_file_pattern(item.text);
+    if (pattern && std::ranges::find(service.model_paths, *pattern) != service.model_paths.end()) {
+      pattern = refuse("it stands there twice", "remove one of them");
+    }
+    if (pattern && service.model_paths.size() == kMostModelPaths) {
+      pattern = refuse(fmt::format("a service has at most {} of them", kMostModelPaths),
+                       "a pattern may name a directory, or hold '**'");
+    }
+    if (!pattern) {
+      report_value(reading, entry, item, pattern.error());
+    } else {
+      service.model_paths.push_back(std::move(*pattern));
+    }
+  }
+}
+
+void read_costly_reads(Reading& reading, const Entry& entry, Service& service) {
+  const auto hint = "a list of: " + words_of(kernel::kCostlyKindNames);
+  if (!has_kind(reading, entry, YamlNode::Kind::list, hint)) return;
+  for (const auto& item : entry.value.items) {
+    if (!is_text_item(reading, entry, item, hint)) continue;
+    const auto kind = kernel::kCostlyKindNames.parse(item.text);
+    if (!kind) {
+      report_value(reading, entry, item, {"there is no such read", hint});
+    } else if (std::ranges::find(service.costly_reads, *kind) != service.costly_reads.end()) {
+      report_value(reading, entry, item, {"it stands there twice", "remove one of them"});
+    } else {
+      service.costly_reads.push_back(*kind);
+    }
+  }
+}
+
 constexpr std::string_view kWindowHint = "such as 'Sat,Sun 02:00..05:00', or a list of such spans";
 
 void read_one_window(Reading& reading, const Entry& entry, const YamlNode& item, Service& service) {
@@ -177,7 +216,7 @@ std::string path_range() {
   return "absolute, without blank, ':' and '$'";
 }
 
-constexpr std::array<Key<Service>, 13> kServiceKeys{{
+constexpr std::array<Key<Service>, 15> kServiceKeys{{
     {"select", "list", nothing, [] { return std::string("at least one selector"); },
      "Which units or control groups belong to the service.", read_select},
     {"allocator", "word", [] { return std::string(kWantedNames.name(Service{}.allocator)); },
@@ -211,6 +250,16 @@ constexpr std::array<Key<Service>, 13> kServiceKeys{{
      "A URL that must answer with success while the service is watched.", read_health},
     {"persist", "word", nothing, [] { return words_of(kPersistNames); },
      "As persist of all services, for this one.", read_persist},
+    {"model_paths", "list", nothing,
+     [] {
+       return fmt::format("at most {} absolute paths, with '*', '?', '[...]' and '**'", kMostModelPaths);
+     },
+     "Files of its models, of which is shown how much is in the page cache; a directory is all below it.",
+     read_model_paths},
+    {"costly_reads", "list", nothing, [] { return words_of(kernel::kCostlyKindNames); },
+     "Files of its processes that are read too, though each read walks the pages of a process and holds it "
+     "up.",
+     read_costly_reads},
 }};
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include "allocator/kind.hpp"
 #include "base/closed_enum.hpp"
 #include "base/source_position.hpp"
+#include "kernel/costly.hpp"
+#include "node/expect.hpp"
 #include "settings/window.hpp"
 
 namespace allocd::settings {
@@ -71,10 +73,12 @@ struct Service {
   GlibcTunables glibc;                     // with glibc only
   Precedence precedence = Precedence::last;
   RestartWhen restart = RestartWhen::never;
-  std::vector<Window> windows;                // at least one with RestartWhen::window, else none
-  std::chrono::milliseconds settle{600'000};  // how long a restarted service is watched, 10s to 24h
-  std::string health;                         // a URL on loopback, or ""
-  std::optional<Persist> persist;             // nothing: that of Settings; ask effective_persist
+  std::vector<Window> windows;                   // at least one with RestartWhen::window, else none
+  std::chrono::milliseconds settle{600'000};     // how long a restarted service is watched, 10s to 24h
+  std::string health;                            // a URL on loopback, or ""
+  std::optional<Persist> persist;                // nothing: that of Settings; ask effective_persist
+  std::vector<std::string> model_paths;          // globs over model files, whose page cache is looked at
+  std::vector<kernel::CostlyKind> costly_reads;  // each at most once; none unless asked for
   bool operator==(const Service&) const = default;
 };
 
@@ -83,6 +87,10 @@ struct Observe {
   std::chrono::milliseconds recheck_interval{300'000};  // allocator evidence again, 10s to 24h
   std::chrono::milliseconds read_deadline{2'000};       // one process's evidence, 10ms to 1m
   std::uint32_t max_processes_per_unit = 4096;          // 1 to 65536; the rest are counted as dropped
+  std::chrono::milliseconds node_interval{60'000};      // the machine, and a unit's rarer figures; 10s to 1h
+  std::chrono::milliseconds page_cache_interval{300'000};  // model_paths, 1m to 24h
+  std::chrono::milliseconds costly_interval{300'000};      // costly_reads of one process, 1m to 24h
+  std::chrono::milliseconds costly_longest{100};  // one such read; longer ones are not tried, 1ms to 10s
   bool operator==(const Observe&) const = default;
 };
 
@@ -92,6 +100,7 @@ struct Settings {
   Persist persist = Persist::system;
   std::uint32_t max_concurrent_restarts = 1;  // 1 to 64, over all services
   Observe observe;
+  node::Expectations expect;  // of the machine; each key and value passes node::check_expectation
   // Empty: every loaded unit whose command is a known engine is observed, and nothing is enforced.
   std::vector<Service> services;
   std::vector<std::string> files;  // what was read, in order

@@ -136,7 +136,7 @@ struct Explanation {
 };
 constexpr std::string_view kColonHint =
     "is the line indented as its neighbours, is there a blank after each ':', is a quote missing?";
-const std::array<Explanation, 14> kExplanations{{
+const std::array<Explanation, 15> kExplanations{{
     {YAML::ErrorMsg::MAP_VALUE, "a ':' where no key can stand", kColonHint},
     {YAML::ErrorMsg::MAP_KEY, "a key where none can stand", kColonHint},
     {YAML::ErrorMsg::END_OF_MAP, "a line that is no 'key: value'", kColonHint},
@@ -151,6 +151,8 @@ const std::array<Explanation, 14> kExplanations{{
     {YAML::ErrorMsg::UNKNOWN_ANCHOR, "a '*' begins an alias", "put a pattern that begins with '*' in quotes"},
     {YAML::ErrorMsg::ALIAS_NOT_FOUND, "a '*' begins an alias",
      "put a pattern that begins with '*' in quotes"},
+    {YAML::ErrorMsg::CHAR_IN_BLOCK, "a '>' or '|' begins a block of lines",
+     "put a value that begins with '>' in quotes, such as '>=65530'"},
     {YAML::ErrorMsg::UNKNOWN_TOKEN, "a character that can begin no value", "put the text in quotes"},
     {YAML::ErrorMsg::TAB_IN_INDENTATION, "tab in the indentation", "YAML indents with spaces"},
 }};

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/json_writer.hpp"
@@ -36,6 +37,11 @@ void write(Output& out, double number) {
   out.json.value(std::isfinite(number) ? number : 0.0);
 }
 
+// As the kernel writes it.
+void write(Output& out, kernel::Limit limit) {
+  limit.is_unlimited() ? out.json.value("max") : out.json.value(limit.bytes);
+}
+
 template <typename Enum>
   requires std::is_enum_v<Enum>
 void write(Output& out, Enum value) {
@@ -44,7 +50,11 @@ void write(Output& out, Enum value) {
 
 template <typename T>
 void write(Output& out, const std::optional<T>& maybe) {
-  out.json.value(maybe);
+  if (!maybe) {
+    out.json.null();
+    return;
+  }
+  write(out, *maybe);
 }
 
 template <typename T>
@@ -66,6 +76,33 @@ template <typename Enum>
 void write(Output& out, const std::map<Enum, std::uint32_t>& counts) {
   out.json.begin_object();
   for (const auto& [name, count] : counts) out.json.member(detail::kNamesOf<Enum>.name(name), count);
+  out.json.end_object();
+}
+
+void write(Output& out, const node::Counters& counters) {
+  out.json.begin_object();
+  for (const auto& [name, count] : counters) out.json.member(name, count);
+  out.json.end_object();
+}
+
+// Only what is present; a name that is not there is an absent figure.
+template <typename Enum, std::size_t Count>
+void write(Output& out, const kernel::Figures<Enum, Count>& figures) {
+  out.json.begin_object();
+  for (const Enum key : detail::kNamesOf<Enum>.values()) {
+    if (figures[key]) out.json.member(detail::kNamesOf<Enum>.name(key), *figures[key]);
+  }
+  out.json.end_object();
+}
+
+// By node id.
+template <typename Enum, std::size_t Count>
+void write(Output& out, const std::map<unsigned, kernel::Figures<Enum, Count>>& nodes) {
+  out.json.begin_object();
+  for (const auto& [id, figures] : nodes) {
+    out.json.key(std::to_string(id));
+    write(out, figures);
+  }
   out.json.end_object();
 }
 

@@ -73,6 +73,16 @@ class Reader {
     out = node.get<T>();
   }
 
+  void read(const Json& node, const Path& at, kernel::Limit& out) {
+    if (node == "max") {
+      out = {};
+    } else if (node.is_string()) {
+      expected("an integer or 'max'", node, at);
+    } else {
+      read(node, at, out.bytes);
+    }
+  }
+
   template <typename Enum>
     requires std::is_enum_v<Enum>
   void read(const Json& node, const Path& at, Enum& out) {
@@ -92,16 +102,40 @@ class Reader {
     for (std::size_t i = 0; i < out.size() && !problem_; ++i) read(node[i], Path{&at, {}, i}, out[i]);
   }
 
+  // The three kinds of keys an object may have besides a struct's: names of a closed set, ids, and the
+  // kernel's own names.
   template <typename Enum>
+    requires std::is_enum_v<Enum>
   void read(const Json& node, const Path& at, std::map<Enum, std::uint32_t>& out) {
-    if (!node.is_object()) return expected("an object", node, at);
-    for (const auto& [key, count] : node.items()) {
-      const Path step{&at, key};
+    for_each_key(node, at, [&](const std::string& key, const Json& count, const Path& step) {
       Enum name{};
       read_name(key, step, name);
       if (!problem_) read(count, step, out[name]);
-      if (problem_) return;
-    }
+    });
+  }
+
+  template <typename Enum, std::size_t Count>
+  void read(const Json& node, const Path& at, kernel::Figures<Enum, Count>& out) {
+    for_each_key(node, at, [&](const std::string& key, const Json& figure, const Path& step) {
+      Enum name{};
+      read_name(key, step, name);
+      if (!problem_) read(figure, step, out[name].emplace());
+    });
+  }
+
+  template <typename Enum, std::size_t Count>
+  void read(const Json& node, const Path& at, std::map<unsigned, kernel::Figures<Enum, Count>>& out) {
+    for_each_key(node, at, [&](const std::string& key, const Json& figures, const Path& step) {
+      const auto id = base::parse_u64(key);
+      if (!id || !std::in_range<unsigned>(*id)) return fail(step, "not the number of a node");
+      read(figures, step, out[static_cast<unsigned>(*id)]);
+    });
+  }
+
+  void read(const Json& node, const Path& at, node::Counters& out) {
+    for_each_key(node, at, [&](const std::string& key, const Json& count, const Path& step) {
+      read(count, step, out[key]);
+    });
   }
 
   void read(const Json& node, const Path& at, std::array<policy::Link, policy::kLinkCount>& chain) {
@@ -125,6 +159,14 @@ class Reader {
   }
 
  private:
+  void for_each_key(const Json& node, const Path& at, auto&& visit) {
+    if (!node.is_object()) return expected("an object", node, at);
+    for (const auto& [key, value] : node.items()) {
+      visit(key, value, Path{&at, key});
+      if (problem_) return;
+    }
+  }
+
   void read_object(const Json& node, const Path& at, auto& object) {
     detail::each_member(object,
                         [&](std::string_view key, auto& member) { read_member(node, at, key, member); });

@@ -5,23 +5,18 @@
 // `visit` is called as visit("key", member). Private to this folder.
 #pragma once
 
-#include <concepts>
-#include <type_traits>
-
+#include "snapshot/members_memory.hpp"
 #include "snapshot/model.hpp"
+#include "snapshot/table.hpp"
 
 namespace allocd::snapshot::detail {
 
-template <typename T, typename Of>
-concept Either = std::same_as<std::remove_const_t<T>, Of>;  // Of or const Of
-
-// The structs that have a table below.
-template <typename T, typename... Any>
-concept OneOf = (std::same_as<T, Any> || ...);
+// The structs that have a table: here, or in members_memory.hpp.
 template <typename T>
-concept Tabled = OneOf<T, Memory, Library, Evidence, engine::Ranks, Process, RoleSum, policy::Link,
-                       policy::Assessment, Contribution, Variable, Environment, DropIn, Unit, Enforcer,
-                       Collector, ConfigState, BusSummary, Own, Snapshot>;
+concept Tabled =
+    MemoryTabled<T> || OneOf<T, Memory, Library, Evidence, engine::Ranks, Process, RoleSum, policy::Link,
+                             policy::Assessment, Contribution, Variable, Environment, DropIn, Unit, Enforcer,
+                             Collector, ConfigState, BusSummary, Own, Snapshot>;
 
 void each_member(Either<Memory> auto& memory, auto&& visit) {
   visit("resident", memory.resident);
@@ -33,6 +28,7 @@ void each_member(Either<Memory> auto& memory, auto&& visit) {
   visit("locked", memory.locked);
   visit("pinned", memory.pinned);
   visit("page_tables", memory.page_tables);
+  visit("hugetlb", memory.hugetlb);
 }
 
 void each_member(Either<Library> auto& library, auto&& visit) {
@@ -76,6 +72,8 @@ void each_member(Either<Process> auto& process, auto&& visit) {
   visit("evidence", process.evidence);
   visit("state", process.state);
   visit("reason", process.reason);
+  visit("placement", process.placement);
+  visit("costly", process.costly);
 }
 
 void each_member(Either<RoleSum> auto& sum, auto&& visit) {
@@ -90,9 +88,12 @@ void each_member(Either<RoleSum> auto& sum, auto&& visit) {
   visit("glibc_heaps", sum.glibc_heaps);
   visit("jemalloc_background_threads", sum.jemalloc_background_threads);
   visit("active", sum.active);
+  visit("rungs", sum.rungs);
   visit("mapped_not_active", sum.mapped_not_active);
+  visit("embedded", sum.embedded);
   visit("libraries_off_disk", sum.libraries_off_disk);
   visit("states", sum.states);
+  visit("thp_disabled", sum.thp_disabled);
 }
 
 // `link` is written beside these: the name of the link, by its place in the chain.
@@ -170,6 +171,9 @@ void each_member(Either<Unit> auto& unit, auto&& visit) {
   visit("processes_dropped", unit.processes_dropped);
   visit("permission_errors", unit.permission_errors);
   visit("evidence_pending", unit.evidence_pending);
+  visit("cgroup", unit.cgroup);
+  visit("locality", unit.locality);
+  visit("costly", unit.costly);
 }
 
 void each_member(Either<Enforcer> auto& enforcer, auto&& visit) {
@@ -194,6 +198,7 @@ void each_member(Either<Collector> auto& collector, auto&& visit) {
   visit("permission_errors", collector.permission_errors);
   visit("errors", collector.errors);
   visit("last_error", collector.last_error);
+  visit("cpu", collector.cpu);
 }
 
 void each_member(Either<ConfigState> auto& config, auto&& visit) {
@@ -222,11 +227,15 @@ void each_member(Either<Own> auto& own, auto&& visit) {
   visit("samples", own.samples);
   visit("evidence_reads", own.evidence_reads);
   visit("evidence_deadlines", own.evidence_deadlines);
+  visit("costly_reads", own.costly_reads);
+  visit("costly_seconds", own.costly_seconds);
 }
 
 void each_member(Either<Snapshot> auto& snapshot, auto&& visit) {
   visit("schema_version", snapshot.schema_version);
   visit("version", snapshot.version);
+  visit("revision", snapshot.revision);
+  visit("compiler", snapshot.compiler);
   visit("sequence", snapshot.sequence);
   visit("taken_at", snapshot.taken_at);
   visit("started_at", snapshot.started_at);
@@ -240,12 +249,11 @@ void each_member(Either<Snapshot> auto& snapshot, auto&& visit) {
   visit("own", snapshot.own);
   visit("enforcer", snapshot.enforcer);
   visit("collectors", snapshot.collectors);
+  visit("node", snapshot.node);
+  visit("model_files", snapshot.model_files);
   visit("units", snapshot.units);
 }
 
-// The names of a closed set, found by its type.
-template <typename Enum>
-inline constexpr int kNamesOf = 0;  // specialised below; an enum without a table does not compile
 template <>
 inline constexpr auto kNamesOf<allocator::Kind> = allocator::kKindNames;
 template <>

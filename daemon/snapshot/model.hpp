@@ -17,6 +17,7 @@
 #include "engine/engine.hpp"
 #include "policy/assessment.hpp"
 #include "settings/settings.hpp"
+#include "snapshot/model_memory.hpp"
 #include "unitfile/environment.hpp"
 
 namespace allocd::snapshot {
@@ -36,6 +37,7 @@ struct Memory {
   Bytes locked = 0;         // VmLck
   Bytes pinned = 0;         // VmPin
   Bytes page_tables = 0;    // VmPTE
+  Bytes hugetlb = 0;        // HugetlbPages; the kernel does not count them as resident
   bool operator==(const Memory&) const = default;
 };
 
@@ -57,6 +59,8 @@ struct Process {
   Evidence evidence;
   policy::State state = policy::State::unknown;  // this process against the policy
   policy::Reason reason = policy::Reason::unreadable;
+  Placement placement;
+  std::vector<ProcessCostly> costly;  // those read, where the settings ask for it
   bool operator==(const Process&) const = default;
 };
 
@@ -73,9 +77,12 @@ struct RoleSum {
   std::uint64_t glibc_heaps = 0;
   std::uint64_t jemalloc_background_threads = 0;
   std::map<allocator::Kind, std::uint32_t> active;             // processes by allocator in use
+  std::map<allocator::Rung, std::uint32_t> rungs;              // processes by how well that is known
   std::map<allocator::Kind, std::uint32_t> mapped_not_active;  // processes with it mapped but idle
+  std::map<allocator::Kind, std::uint32_t> embedded;           // processes with it compiled into the program
   std::uint32_t libraries_off_disk = 0;  // processes with a deleted or replaced allocator library
   std::map<policy::State, std::uint32_t> states;
+  std::uint32_t thp_disabled = 0;  // processes that have transparent huge pages switched off
   bool operator==(const RoleSum&) const = default;
 };
 
@@ -150,6 +157,9 @@ struct Unit {
   std::uint64_t processes_dropped = 0;   // over max_processes_per_unit, this sample
   std::uint64_t permission_errors = 0;   // processes that could not be read for want of rights, this sample
   std::uint64_t evidence_pending = 0;    // processes whose allocator is not known yet, this sample
+  UnitCgroup cgroup;
+  Locality locality;
+  std::vector<UnitCostly> costly;  // one per kind that the settings ask for
   bool operator==(const Unit&) const = default;
 };
 
@@ -169,7 +179,8 @@ struct Enforcer {
   bool operator==(const Enforcer&) const = default;
 };
 
-// One part of the observer's work: "units", "processes", "allocators", "cgroups", "enforcement".
+// One part of the observer's work: "units", "processes", "allocators", "cgroups", "enforcement",
+// "cgroup_memory", "node", "page_cache", "costly".
 struct Collector {
   std::string name;
   bool success = false;
@@ -178,6 +189,7 @@ struct Collector {
   std::uint64_t permission_errors = 0;  // in the last run
   std::uint64_t errors = 0;             // since start
   std::string last_error;
+  double cpu = 0;  // seconds of CPU that the last run took
   bool operator==(const Collector&) const = default;
 };
 
@@ -209,12 +221,16 @@ struct Own {  // what the observer itself costs
   std::uint64_t samples = 0;
   std::uint64_t evidence_reads = 0;
   std::uint64_t evidence_deadlines = 0;  // reads that met their deadline
+  std::uint64_t costly_reads = 0;
+  double costly_seconds = 0;  // that they took, all together
   bool operator==(const Own&) const = default;
 };
 
 struct Snapshot {
   int schema_version = kSchemaVersion;
   std::string version;         // of allocd
+  std::string revision;        // git commit it was built from, "unknown" when it was not told
+  std::string compiler;        // "gcc 12.2.0"
   std::uint64_t sequence = 0;  // grows by one each sample of this observer's life
   double taken_at = 0;
   double started_at = 0;  // of the observer
@@ -228,7 +244,9 @@ struct Snapshot {
   Own own;
   Enforcer enforcer;
   std::vector<Collector> collectors;
-  std::vector<Unit> units;  // by name
+  Node node;
+  std::vector<ModelFiles> model_files;  // by service, those with model_paths
+  std::vector<Unit> units;              // by name
   bool operator==(const Snapshot&) const = default;
 };
 

@@ -91,6 +91,12 @@ def test_observer_may_read_memory_and_nothing_more():
         assert call not in allowed, call
 
 
+def test_observer_may_ask_for_the_page_cache():
+    """By names of their own: the group has neither on systemd 252."""
+    assert "cachestat mincore" in values("allocd.service", "SystemCallFilter")
+    assert {"cachestat", "mincore"} <= allowed_calls("allocd.service")
+
+
 def test_exporter_may_read_no_memory():
     allowed = allowed_calls("allocd-exporter.service")
     assert {"accept4", "openat", "sendmsg", "clone3"} <= allowed

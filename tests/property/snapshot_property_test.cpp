@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for every snapshot and for every text that pretends to be one. Seeds are printed on failure.
 #include <cstdint>
-#include <random>
 #include <string>
 
 #include "snapshot/json.hpp"
 #include "support/catch.hpp"
+#include "support/random_memory.hpp"
+#include "support/random_values.hpp"
 #include "support/sample_snapshot.hpp"
 
 namespace {
@@ -13,13 +14,15 @@ namespace {
 using namespace allocd;
 
 // Members are filled by hand here, not by the tables of the code under test.
-class Maker {
+class Maker : public test::RandomValues {
  public:
-  explicit Maker(std::uint32_t seed) : random_(seed) {}
+  explicit Maker(std::uint32_t seed) : RandomValues(seed) {}
 
   snapshot::Snapshot snapshot() {
     snapshot::Snapshot s;
     s.version = text();
+    s.revision = text();
+    s.compiler = text();
     s.sequence = number<std::uint64_t>();
     s.taken_at = real();
     s.started_at = real();
@@ -38,100 +41,23 @@ class Maker {
              real(),
              number<std::uint64_t>(),
              number<std::uint64_t>(),
-             number<std::uint64_t>()};
+             number<std::uint64_t>(),
+             number<std::uint64_t>(),
+             real()};
     for (auto n = below(4); n > 0; --n) {
       s.collectors.push_back(
-          {text(), flag(), real(), real(), number<std::uint64_t>(), number<std::uint64_t>(), text()});
+          {text(), flag(), real(), real(), number<std::uint64_t>(), number<std::uint64_t>(), text(), real()});
     }
+    s.node = memory_.node();
+    for (auto n = below(3); n > 0; --n) s.model_files.push_back(memory_.model_files());
     for (auto n = below(4); n > 0; --n) s.units.push_back(unit());
     return s;
   }
 
-  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
-
  private:
-  template <typename T>
-  T number() {
-    switch (below(4)) {
-      case 0:
-        return 0;
-      case 1:
-        return std::numeric_limits<T>::max();
-      case 2:
-        return std::numeric_limits<T>::min();
-      default:
-        return static_cast<T>(random_());
-    }
-  }
-  bool flag() { return below(2) == 1; }
-  double real() {
-    switch (below(6)) {
-      case 0:
-        return 0;
-      case 1:
-        return std::numeric_limits<double>::max();
-      case 2:
-        return std::numeric_limits<double>::denorm_min();
-      case 3:
-        return -1.5e-9;
-      default:
-        return std::uniform_real_distribution<double>(0, 2e9)(random_);
-    }
-  }
-  // Valid UTF-8 (anything else is replaced on the way out), made of what breaks quoting, nesting and
-  // terminals.
-  std::string text() {
-    static const std::vector<std::string> pieces{"a",
-                                                 "\"",
-                                                 "\\",
-                                                 "\\\"",
-                                                 "]",
-                                                 "}",
-                                                 "[{",
-                                                 ",",
-                                                 ":",
-                                                 "\n",
-                                                 "\x1B",
-                                                 "\x7F",
-                                                 "\t",
-                                                 "/",
-                                                 "\xC3\xA9",
-                                                 "\xE2\x82\xAC",
-                                                 "\xF0\x9F\x98\x80",
-                                                 "\xC2\x85",
-                                                 " ",
-                                                 "null",
-                                                 std::string(1, '\0'),
-                                                 "\"processes\":[",
-                                                 "\\u0000"};
-    std::string out;
-    for (auto n = below(7); n > 0; --n) out += pieces[below(static_cast<std::uint32_t>(pieces.size()))];
-    return out;
-  }
-  std::vector<std::string> texts() {
-    std::vector<std::string> out(below(3));
-    for (auto& one : out) one = text();
-    return out;
-  }
-  template <typename Names>
-  auto one_of(const Names& names) {
-    const auto values = names.values();
-    return values[below(static_cast<std::uint32_t>(values.size()))];
-  }
-  template <typename T>
-  std::optional<T> maybe() {
-    if (flag()) return std::nullopt;
-    return number<T>();
-  }
-  template <typename Names>
-  auto counts(const Names& names) {
-    std::map<typename std::remove_cvref_t<decltype(names.values())>::value_type, std::uint32_t> out;
-    for (auto n = below(4); n > 0; --n) out[one_of(names)] = number<std::uint32_t>();
-    return out;
-  }
   snapshot::Memory memory() {
     const auto n = [this] { return number<std::uint64_t>(); };
-    return {n(), n(), n(), n(), n(), n(), n(), n(), n()};
+    return {n(), n(), n(), n(), n(), n(), n(), n(), n(), n()};
   }
   snapshot::Process process() {
     snapshot::Process p;
@@ -160,6 +86,8 @@ class Maker {
     p.evidence.checked_at = real();
     p.state = one_of(policy::kStateNames);
     p.reason = one_of(policy::kReasonNames);
+    p.placement = memory_.placement();
+    for (auto n = below(3); n > 0; --n) p.costly.push_back(memory_.process_costly());
     return p;
   }
   snapshot::RoleSum role() {
@@ -176,6 +104,9 @@ class Maker {
     r.glibc_heaps = n();
     r.jemalloc_background_threads = n();
     r.active = counts(allocator::kKindNames);
+    r.rungs = counts(allocator::kRungNames);
+    r.embedded = counts(allocator::kKindNames);
+    r.thp_disabled = number<std::uint32_t>();
     r.mapped_not_active = counts(allocator::kKindNames);
     r.libraries_off_disk = number<std::uint32_t>();
     r.states = counts(policy::kStateNames);
@@ -212,10 +143,13 @@ class Maker {
     u.processes_dropped = number<std::uint64_t>();
     u.permission_errors = number<std::uint64_t>();
     u.evidence_pending = number<std::uint64_t>();
+    u.cgroup = memory_.cgroup();
+    u.locality = memory_.locality();
+    for (auto n = below(3); n > 0; --n) u.costly.push_back(memory_.unit_costly());
     return u;
   }
 
-  std::mt19937_64 random_;
+  test::RandomMemory memory_{*this};
 };
 
 constexpr std::uint32_t kSeeds = 300;

@@ -10,7 +10,8 @@
 //   /machine.slice/...    a container found by cgroup: not_enforceable (unreachable)
 //   secret-llm.service    its processes cannot be read: unknown (not_permitted)
 //
-// Times are fixed: taken_at is kSampleTime. Role sums are computed from the processes, as the observer does.
+// The memory part is sample_memory.hpp's. Times are fixed: taken_at is kSampleTime. Role sums are computed
+// from the processes, as the observer does.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +20,9 @@
 #include <vector>
 
 #include "snapshot/model.hpp"
+#include "support/sample_memory.hpp"
 
 namespace allocd::test {
-
-inline constexpr double kSampleTime = 1'760'000'000.25;  // 2025-10-09T08:53:20Z
-inline constexpr snapshot::Bytes kKiB = 1024;
-inline constexpr snapshot::Bytes kMiB = 1024 * kKiB;
-inline constexpr snapshot::Bytes kGiB = 1024 * kMiB;
 
 inline snapshot::Library sample_library(allocator::Kind kind, allocator::LibraryState state,
                                         allocator::OnDisk on_disk = allocator::OnDisk::current) {
@@ -98,6 +95,7 @@ inline void add_memory(snapshot::Memory& sum, const snapshot::Memory& one) {
   sum.locked += one.locked;
   sum.pinned += one.pinned;
   sum.page_tables += one.page_tables;
+  sum.hugetlb += one.hugetlb;
 }
 
 inline void add_process(snapshot::RoleSum& sum, const snapshot::Process& process) {
@@ -113,12 +111,15 @@ inline void add_process(snapshot::RoleSum& sum, const snapshot::Process& process
   sum.glibc_heaps += evidence.glibc_heaps.value_or(0);
   sum.jemalloc_background_threads += evidence.jemalloc_background_threads.value_or(0);
   ++sum.active[evidence.active];
+  ++sum.rungs[evidence.rung];
+  if (process.placement.thp_enabled == false) ++sum.thp_disabled;
   ++sum.states[process.state];
   bool off_disk = false;
   for (const auto& library : evidence.libraries) {
     if (library.state == LibraryState::mapped_not_active && library.kind != allocator::Kind::glibc) {
       ++sum.mapped_not_active[library.kind];
     }
+    if (library.state == LibraryState::embedded) ++sum.embedded[library.kind];
     off_disk = off_disk || library.on_disk == allocator::OnDisk::deleted ||
                library.on_disk == allocator::OnDisk::replaced;
   }
@@ -237,6 +238,9 @@ inline snapshot::Unit sample_vllm() {
        {Verdict::fails,
         "in 2 of 5 processes malloc does not resolve to jemalloc: pid 4105 (worker) maps it and uses "
         "/opt/venv/lib/libtcmalloc_minimal.so.4"}});
+  unit.processes[3].memory.hugetlb = unit.processes[4].memory.hugetlb = kGiB;
+  unit.processes[3].memory.pinned = 96 * kMiB;
+  add_vllm_memory(unit);
   finish_unit(unit);
   unit.processes_vanished = 1;
   return unit;
@@ -257,6 +261,7 @@ inline snapshot::Unit sample_sglang() {
        {Verdict::holds, "systemd has loaded it and nothing later overrides it"},
        {Verdict::holds, "all 3 processes started after it was loaded"},
        {Verdict::holds, "in all 3 processes malloc resolves to jemalloc"}});
+  add_sglang_memory(unit);
   finish_unit(unit);
   return unit;
 }
@@ -305,6 +310,8 @@ inline snapshot::Unit sample_container() {
        {Verdict::not_applicable, "no unit starts this cgroup"},
        {Verdict::unknown, "not known when the setting would have come"},
        {Verdict::fails, "in 2 of 2 processes malloc resolves to glibc"}});
+  unit.cgroup.state = snapshot::CgroupMemoryState::controller_off;
+  unit.cgroup.read_at = kSampleTime;
   finish_unit(unit);
   unit.main_pid = 0;
   return unit;
@@ -335,6 +342,8 @@ inline snapshot::Unit sample_unreadable() {
 inline snapshot::Snapshot sample_snapshot() {
   snapshot::Snapshot sample;
   sample.version = "0.1.0";
+  sample.revision = "4f0c2d9a71be";
+  sample.compiler = "gcc 12.2.0";
   sample.sequence = 27'361;
   sample.taken_at = kSampleTime;
   sample.started_at = kSampleTime - 273'610;
@@ -346,12 +355,17 @@ inline snapshot::Snapshot sample_snapshot() {
   sample.config.last_success_at = sample.started_at;
   sample.config.files = {"/etc/allocd/allocd.yaml", "/etc/allocd/conf.d/sglang.yaml"};
   sample.bus.connected = true;
-  sample.own = {812, 9 * kMiB, 148.5, 0.0042, 0.0051, 0.0003, 27'361, 118, 0};
+  sample.own = {812, 9 * kMiB, 148.5, 0.0042, 0.0051, 0.0003, 27'361, 118, 0, 412, 1.25};
   sample.enforcer = {true, 2, 0, 1, 1, kSampleTime - 273'700, "apply", true, "", 1, 0};
-  sample.collectors = {{"units", true, 0.0004, kSampleTime, 0, 0, ""},
-                       {"processes", true, 0.0031, kSampleTime, 0, 1, "pid 4102 went away"},
-                       {"allocators", false, 0.0007, kSampleTime - 300, 1, 30, "pid 5200: permission denied"},
-                       {"cgroups", true, 0.0002, kSampleTime, 0, 0, ""}};
+  sample.collectors = {
+      {"units", true, 0.0004, kSampleTime, 0, 0, "", 0.0004},
+      {"processes", true, 0.0031, kSampleTime, 0, 1, "pid 4102 went away", 0.0029},
+      {"allocators", false, 0.0007, kSampleTime - 300, 1, 30, "pid 5200: permission denied", 0.0006},
+      {"cgroups", true, 0.0002, kSampleTime, 0, 0, "", 0.0002},
+      {"cgroup_memory", true, 0.0003, kSampleTime, 0, 0, "", 0.0003},
+      {"node", false, 0.0021, kSampleTime - 265, 1, 9, "1 file could not be read", 0.0019}};
+  sample.node = sample_node();
+  sample.model_files = sample_model_files();
   sample.units = {sample_container(),
                   sample_unreadable(),
                   sample_sglang(),

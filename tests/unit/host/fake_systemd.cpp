@@ -64,6 +64,9 @@ void append_unit(sd_bus_message* reply, const std::string& id, const FakeUnit& u
   sd_bus_message_append(reply, "{sv}", "ActiveEnterTimestamp", "t", std::uint64_t{1'700'000'000'000'000});
   sd_bus_message_append(reply, "{sv}", "InvocationID", "ay", 16, 0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
                         13, 14, 0xff);
+  sd_bus_message_append(reply, "{sv}", "NUMAPolicy", "i", unit.numa_policy);
+  sd_bus_message_append(reply, "{sv}", "NUMAMask", "ay", 1, 0x02);
+  sd_bus_message_append(reply, "{sv}", "CPUAffinity", "ay", 2, 0x81, 0x01);
   append_string(reply, "ControlGroup", "/system.slice/" + id);
   if (unit.wrong_type) {
     append_string(reply, "MainPID", "one hundred");

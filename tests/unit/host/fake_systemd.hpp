@@ -22,6 +22,7 @@ struct FakeUnit {
   std::string active_state = "active";
   std::uint32_t main_pid = 100;
   std::vector<std::string> argv{"/usr/bin/vllm", "serve"};
+  std::int32_t numa_policy = 2;
   std::string alias_of;     // another unit answers for this name
   bool in_memory = true;    // listed; not collected after a read
   bool wrong_type = false;  // MainPID comes as a string

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "support/catch.hpp"
 
@@ -167,6 +168,17 @@ TEST_CASE("a buffer keeps its capacity and holds only the last file") {
   }
   CHECK(buffer.data() == storage);
   CHECK(buffer.capacity() == capacity);
+}
+
+TEST_CASE("a duplicate is the same tree, and outlives the one it was made from") {
+  const Tree tree;
+  tree.write("file", "x");
+  std::optional<host::Root> root(tree.root());
+  const auto copy = root->duplicate();
+  root.reset();
+  REQUIRE(copy.has_value());
+  CHECK(copy->read_file("/file") == "x");
+  CHECK((::fcntl(copy->fd(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
 TEST_CASE("kernel files, which have no length, are read whole") {

@@ -27,6 +27,9 @@ TEST_CASE("all facts of a unit arrive, and a unit that does not exist is told so
   CHECK(unit->active_state == "active");
   CHECK(unit->drop_in_paths == std::vector<std::string>{"/etc/a.conf", "/etc/zz-allocd.conf"});
   CHECK(unit->need_daemon_reload);
+  CHECK(unit->numa_policy == 2);
+  CHECK(unit->numa_mask == std::vector<unsigned>{1});
+  CHECK(unit->cpu_affinity == std::vector<unsigned>{0, 7, 8});
   CHECK(unit->active_enter_usec == 1'700'000'000'000'000);
   CHECK(unit->invocation_id == "ab0102030405060708090a0b0c0d0eff");
   CHECK(unit->control_group == "/system.slice/vllm@a.service");

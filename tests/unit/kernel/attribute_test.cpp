@@ -79,6 +79,15 @@ TEST_CASE("attribute: lists of ids") {
   }
 }
 
+TEST_CASE("attribute: lists of ids without a newline") {
+  CHECK(parse_ids("0-2,8") == std::vector<unsigned>{0, 1, 2, 8});
+  CHECK(parse_ids("") == std::vector<unsigned>{});
+  for (const std::string_view text : {"0-3\n", " 0", "3-0", "a", "0,"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_ids(text));
+  }
+}
+
 TEST_CASE("attribute: distances") {
   CHECK(parse_numbers("10 21 31\n") == std::vector<std::uint64_t>{10, 21, 31});
   for (const std::string_view text : {"", "\n", "10 2", "10 x\n", "10 -1\n", "10\n21\n"}) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "kernel/cgroup.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -81,7 +82,8 @@ std::uint64_t second_opinion(const std::string& program, const std::string& file
 }  // namespace
 
 TEST_CASE("cgroup memory: figures of captured kernels, as a second reader sees them") {
-  const std::string name = GENERATE("debian-6.1", "debian-6.12", "debian-6.12-no-psi", "composed-5.14");
+  const std::string name =
+      GENERATE("debian-6.1", "debian-6.12", "debian-6.12-no-psi", "composed-5.14", "composed-6.8");
   CAPTURE(name);
   const auto memory = read_fixture(name);
   const std::string place = kFixtures + name + "/" + DamagedTree::kPlace;
@@ -197,6 +199,10 @@ TEST_CASE("cgroup memory: why there is none") {
   const auto hybrid = open_root(kFixtures + "hybrid-6.18");
   CHECK(kernel::CgroupMemoryReader(hybrid, "/sys/fs/cgroup/systemd").read(kUnit).error() ==
         NoCgroupMemory::cgroup_v1);
+  const auto pure = open_root(kFixtures + "composed-v1");
+  const auto mount = kernel::find_cgroup_mount(pure);
+  CHECK(mount == "/sys/fs/cgroup/systemd");
+  CHECK(kernel::CgroupMemoryReader(pure, mount).read(kUnit).error() == NoCgroupMemory::cgroup_v1);
   const DamagedTree tree("debian-6.12");
   tree.remove("cgroup.controllers");
   CHECK(read_at(tree.path()).error() == NoCgroupMemory::gone);
@@ -240,6 +246,69 @@ TEST_CASE("cgroup memory: a group in which a file is a directory still gives the
   REQUIRE(memory.problems.size() == 1);
   CHECK(memory.problems[0].kind == FileProblemKind::io);
   CHECK(memory.current);
+}
+
+TEST_CASE("cgroup memory: a sample reads what changes, from files that stay open") {
+  const DamagedTree tree("debian-6.12");
+  const auto root = open_root(tree.path());
+  kernel::CgroupMemoryReader reader(root, kMount);
+  const auto group = reader.open(kUnit);
+  REQUIRE(group);
+  CgroupMemory memory;
+  REQUIRE_FALSE(reader.read_all(*group, memory));
+  CHECK(memory == read_fixture("debian-6.12"));
+  tree.write("memory.current", "4096\n");
+  tree.write("memory.events", "low 0\nhigh 7\nmax 0\noom 0\noom_kill 1\noom_group_kill 0\n");
+  tree.write("memory.high", "max\n");
+  REQUIRE_FALSE(reader.read_fast(*group, memory));
+  CHECK(memory.current == 4096U);
+  CHECK(memory.events[MemoryEvent::oom_kill] == 1U);
+  CHECK_FALSE(memory.high->is_unlimited());
+  CHECK(memory.nodes.size() == 2);
+  REQUIRE_FALSE(reader.read_all(*group, memory));
+  CHECK(memory.high->is_unlimited());
+}
+
+TEST_CASE("cgroup memory: a sample's bad file costs its own figures, until it is well again") {
+  const std::string text = GENERATE(as<std::string>{}, "", "12", "nonsense\n", std::string("\0\xff\n", 3));
+  const std::string file = GENERATE("memory.current", "memory.stat", "memory.events", "memory.pressure");
+  CAPTURE(text, file);
+  const DamagedTree tree("debian-6.12");
+  const auto root = open_root(tree.path());
+  kernel::CgroupMemoryReader reader(root, kMount);
+  const auto group = reader.open(kUnit);
+  REQUIRE(group);
+  CgroupMemory memory;
+  REQUIRE_FALSE(reader.read_all(*group, memory));
+  tree.write(file, text);
+  for (int i = 0; i < 2; ++i) REQUIRE_FALSE(reader.read_fast(*group, memory));
+  REQUIRE(memory.problems.size() == 1);
+  CHECK(memory.problems[0].file == file);
+  CHECK(memory.errors() == 1);
+  CHECK(memory.current.has_value() == (file != "memory.current"));
+  CHECK(memory.stat.empty() == (file == "memory.stat"));
+  CHECK(memory.events.empty() == (file == "memory.events"));
+  CHECK(memory.pressure.has_value() == (file != "memory.pressure"));
+  CHECK(memory.peak);
+}
+
+TEST_CASE("cgroup memory: a group that was opened stays the one it was, whatever comes under its name") {
+  const DamagedTree tree("debian-6.12");
+  const auto root = open_root(tree.path());
+  kernel::CgroupMemoryReader reader(root, kMount);
+  const auto group = reader.open(kUnit);
+  REQUIRE(group);
+  CgroupMemory memory;
+  REQUIRE_FALSE(reader.read_all(*group, memory));
+  const auto place = std::filesystem::path(tree.path()) / DamagedTree::kPlace;
+  std::filesystem::remove_all(place);
+  // Of the removed group nothing is left to read but what is open.
+  CHECK(reader.read_all(*group, memory) == NoCgroupMemory::gone);
+  CHECK(reader.open(kUnit).error() == NoCgroupMemory::gone);
+  std::filesystem::copy(kFixtures + "debian-6.1/" + DamagedTree::kPlace, place,
+                        std::filesystem::copy_options::recursive);
+  CHECK(reader.read_all(*group, memory) == NoCgroupMemory::gone);
+  CHECK(reader.open(kUnit));
 }
 
 TEST_CASE("cgroup memory: one reader keeps nothing of the unit it read before") {

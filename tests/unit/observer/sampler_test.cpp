@@ -66,6 +66,17 @@ class Host {
   void add_group(const std::string& path, const std::vector<pid_t>& pids = {}) const {
     directory_.write("sys/fs/cgroup" + path + "/cgroup.procs", fmt::format("{}\n", fmt::join(pids, "\n")));
   }
+  // What a captured kernel says of a unit's memory, for this group.
+  void add_memory(const std::string& path, const std::string& fixture) const {
+    std::filesystem::copy(
+        std::string(ALLOCD_TESTS_DIR) + "/fixtures/cgroup/" + fixture +
+            "/sys/fs/cgroup/system.slice/vllm.service",
+        directory_.path() / ("sys/fs/cgroup" + path),
+        std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  }
+  void write(const std::string& path, const std::string& text) const {
+    directory_.write(path.substr(1), text);
+  }
   snapshot::Snapshot sample() {
     sampler_.take_evidence();
     auto snapshot = sampler_.sample(settings_, {}, bus_, Clock::now());
@@ -155,6 +166,32 @@ TEST_CASE("sampler: a pattern that matches too many control groups is cut, and n
   const auto& cgroups = collector(snapshot, "cgroups");
   CHECK_FALSE(cgroups.success);
   CHECK(cgroups.last_error == "cgroup: /many/* matches 300 groups, the first 256 are watched");
+}
+
+TEST_CASE("sampler: control groups' memory beside the sums of their processes") {
+  const auto children = start_idle(2);
+  Host host({"/good", "/bad", "/off"});
+  for (const auto* path : {"/good", "/bad", "/off"}) host.add_group(path, pids_of(children, 0, 1));
+  host.add_memory("/good", "debian-6.12");
+  host.add_memory("/bad", "debian-6.12");
+  host.write("/sys/fs/cgroup/bad/memory.stat", "nonsense");
+  host.add_memory("/off", "controller-off-6.18");
+  for (const auto* path : {"/good", "/bad", "/off"}) host.add_group(path, pids_of(children, 0, 1));
+  const auto snapshot = host.sample();
+  using snapshot::CgroupMemoryState;
+  CHECK(unit(snapshot, "/good").cgroup.state == CgroupMemoryState::available);
+  CHECK(unit(snapshot, "/good").cgroup.memory->current);
+  CHECK(unit(snapshot, "/bad").cgroup.memory->stat.empty());
+  CHECK(unit(snapshot, "/off").cgroup.state == CgroupMemoryState::controller_off);
+  for (const auto& one : snapshot.units) {
+    REQUIRE(one.roles.size() == 1);
+    CHECK(one.roles[0].memory.resident > 0);
+    CHECK_FALSE(one.processes.at(0).placement.cpus_allowed.empty());
+  }
+  const auto& memory = collector(snapshot, "cgroup_memory");
+  CHECK_FALSE(memory.success);
+  CHECK(memory.errors == 1);
+  CHECK(memory.last_error == "/bad: memory.stat: malformed");
 }
 
 TEST_CASE("sampler: a unit whose processes are all stuck leaves the others their evidence") {

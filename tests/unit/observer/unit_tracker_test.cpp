@@ -3,6 +3,7 @@
 #include "observer/unit_tracker.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -88,6 +89,27 @@ TEST_CASE("tracker: processes come, stay and go") {
   CHECK(group.tracker.find({id.pid, id.start_ticks + 1}) == nullptr);
   CHECK(group.tracker.seen() == 2);
   CHECK(group.tracker.vanished() == 1);
+}
+
+TEST_CASE("tracker: where a process may run is read at first, and again with its evidence") {
+  Group group;
+  const ChildProgram child({"/bin/sleep", "100"}, {});
+  settle(child, "sleep");
+  group.set({child.pid()});
+  group.sample();
+  auto& process = group.tracker.processes().at(child.pid());
+  CHECK_FALSE(process.placement().cpus_allowed.empty());
+  CHECK_FALSE(process.placement().mems_allowed.empty());
+  cpu_set_t set;
+  REQUIRE(::sched_getaffinity(child.pid(), sizeof(set), &set) == 0);
+  std::size_t last = 0;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) last = CPU_ISSET(cpu, &set) ? cpu : last;
+  CPU_ZERO(&set);
+  CPU_SET(last, &set);
+  REQUIRE(::sched_setaffinity(child.pid(), sizeof(set), &set) == 0);
+  process.schedule_next(observer::Want::evidence, Clock::now(), {});
+  group.sample();
+  CHECK(process.placement().cpus_allowed == std::to_string(last));
 }
 
 TEST_CASE("tracker: another program in the same process is identified anew, and its role with it") {
@@ -317,18 +339,24 @@ TEST_CASE("roles: sums are the sums of their processes") {
   process.role = engine::Role::worker;
   process.memory.resident = 100;
   process.memory.anonymous = 60;
+  process.memory.hugetlb = 2048;
+  process.placement.thp_enabled = true;
   process.threads = 3;
   process.evidence.active = allocator::Kind::tcmalloc;
+  process.evidence.rung = allocator::Rung::resolved;
   process.evidence.mappings = 500;
   process.evidence.libraries = {
       {allocator::Kind::tcmalloc, allocator::LibraryState::active, "/t", "", allocator::OnDisk::deleted},
       {allocator::Kind::jemalloc, allocator::LibraryState::mapped_not_active, "/j", "",
-       allocator::OnDisk::current}};
+       allocator::OnDisk::current},
+      {allocator::Kind::mimalloc, allocator::LibraryState::embedded, "/m", "", allocator::OnDisk::current}};
   auto other = process;
   other.memory.resident = 700;
+  other.placement.thp_enabled = false;
   other.evidence.mappings = 900;
   other.evidence.libraries.clear();
   other.evidence.active = allocator::Kind::glibc;
+  other.evidence.rung = allocator::Rung::mapped;
   auto server = process;
   server.role = engine::Role::api_server;
   const auto sums = observer::sum_roles({process, server, other});
@@ -338,12 +366,17 @@ TEST_CASE("roles: sums are the sums of their processes") {
   CHECK(workers.processes == 2);
   CHECK(workers.memory.resident == 800);
   CHECK(workers.max_resident == 700);
+  CHECK(workers.memory.hugetlb == 4096);
+  CHECK(workers.thp_disabled == 1);
   CHECK(workers.max_mappings == 900);
   CHECK(workers.threads == 6);
   CHECK(workers.active.at(allocator::Kind::tcmalloc) == 1);
   CHECK(workers.active.at(allocator::Kind::glibc) == 1);
   CHECK(workers.mapped_not_active.at(allocator::Kind::jemalloc) == 1);
   CHECK(workers.libraries_off_disk == 1);
+  CHECK(workers.rungs == std::map<allocator::Rung, std::uint32_t>{{allocator::Rung::mapped, 1},
+                                                                  {allocator::Rung::resolved, 1}});
+  CHECK(workers.embedded == std::map<allocator::Kind, std::uint32_t>{{allocator::Kind::mimalloc, 1}});
 }
 
 TEST_CASE("selection: nothing configured looks for engines, something configured for just that") {

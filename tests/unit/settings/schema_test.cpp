@@ -53,7 +53,11 @@ TEST_CASE("every key is documented once, in one sentence") {
                            "services.NAME.window",
                            "services.NAME.settle",
                            "services.NAME.health",
-                           "services.NAME.persist"}) {
+                           "services.NAME.persist",
+                           "services.NAME.model_paths",
+                           "services.NAME.costly_reads",
+                           "observe.node_interval",
+                           "node.expect"}) {
     INFO(path);
     CHECK(paths.contains(path));
   }
@@ -67,6 +71,11 @@ TEST_CASE("documented defaults and ranges are those that are read") {
         KeyDoc{"observe.interval", "duration", "10s", "1s to 10m", "How often every process is sampled."});
   CHECK(find("observe.recheck_interval").range == "10s to 1d");
   CHECK(find("observe.max_processes_per_unit").default_value == "4096");
+  CHECK(find("observe.node_interval").range == "10s to 1h");
+  CHECK(find("observe.page_cache_interval").default_value == "5m");
+  CHECK(find("observe.costly_longest").range == "1ms to 10s");
+  CHECK(find("services.NAME.costly_reads").range == "smaps_rollup, numa_maps");
+  CHECK(find("node.expect").range.find("thp.enabled, ") == 0);
   CHECK(find("services.NAME.allocator").range == "any, glibc, jemalloc, tcmalloc, mimalloc");
   CHECK(find("mode").default_value == "observe");
   CHECK(find("max_concurrent_restarts").range == "1 to 64");
@@ -96,7 +105,7 @@ TEST_CASE("the ends of every documented range are accepted") {
     CHECK(allocd::test::report(around(key, key.range.substr(0, to))) == std::string());
     CHECK(allocd::test::report(around(key, key.range.substr(to + 4))) == std::string());
   }
-  CHECK(ranges == 9);
+  CHECK(ranges == 13);
 }
 
 TEST_CASE("what other YAML readers take for numbers and booleans") {

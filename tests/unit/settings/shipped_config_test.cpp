@@ -58,7 +58,10 @@ TEST_CASE("the shipped file, uncommented, shows the defaults and an example serv
   CHECK(settings.services[0].allocator == Wanted::jemalloc);
   CHECK(settings.services[0].settle == Service{}.settle);
   CHECK(settings.services[0].windows.size() == 2);
+  CHECK(settings.services[0].model_paths.size() == 1);
+  CHECK(settings.services[0].costly_reads.size() == 2);
   CHECK(settings.services[1].glibc.arena_max == 4U);
+  CHECK(settings.expect.at("max_map_count") == ">=262144");
 }
 
 TEST_CASE("the shipped file names every key, with its range") {
@@ -74,17 +77,26 @@ TEST_CASE("the shipped file names every key, with its range") {
   }
 }
 
+TEST_CASE("the shipped file names everything that can be expected of the machine") {
+  const auto text = read_text(kConfig / "allocd.yaml");
+  for (const auto& key : allocd::node::expectation_keys()) {
+    INFO(key.name);
+    CHECK(text.find(key.name) != std::string::npos);
+  }
+}
+
 TEST_CASE("the shipped examples are good, each alone and all together") {
   std::vector<SourceText> sources;
   for (const auto& entry : fs::directory_iterator(kConfig / "conf.d" / "examples")) {
     INFO(entry.path().string());
     CHECK(entry.path().string().ends_with(".yaml.example"));
     sources.push_back({entry.path().filename().string(), read_text(entry.path())});
-    CHECK_FALSE(allocd::test::good(sources.back().text).services.empty());
+    const auto settings = allocd::test::good(sources.back().text);
+    CHECK_FALSE((settings.services.empty() && settings.expect.empty()));
   }
   std::set<std::string> names;
   for (const auto& source : sources) names.insert(source.name);
-  CHECK(names == std::set<std::string>{"containers.yaml.example", "enforce.yaml.example",
+  CHECK(names == std::set<std::string>{"containers.yaml.example", "enforce.yaml.example", "node.yaml.example",
                                        "sglang.yaml.example", "vllm.yaml.example"});
   CHECK(allocd::test::report(sources).empty());
   // And when everything is to be enforced: containers are then still observed.

@@ -74,3 +74,34 @@ TEST_CASE("the table of each struct lists every member, once") {
   check_table<snapshot::Own>();
   check_table<snapshot::Snapshot>();
 }
+
+TEST_CASE("so do the tables of the memory part") {
+  check_table<snapshot::Placement>();
+  check_table<kernel::PressureLine>();
+  check_table<kernel::Pressure>();
+  check_table<kernel::FileProblem>();
+  check_table<kernel::EffectiveLimit>();
+  check_table<kernel::CgroupMemory>();
+  check_table<snapshot::UnitCgroup>();
+  check_table<snapshot::Locality>();
+  check_table<snapshot::ProcessCostly>();
+  check_table<snapshot::UnitCostly>();
+  check_table<node::ReadProblem>();
+  check_table<node::ThpSize>();
+  check_table<node::Thp>();
+  check_table<node::NodeMemory>();
+  check_table<node::NodeDistance>();
+  check_table<node::NumaNode>();
+  check_table<node::Numa>();
+  check_table<node::HugetlbNodePool>();
+  check_table<node::HugetlbPool>();
+  check_table<node::Iommu>();
+  check_table<node::Vm>();
+  check_table<node::Memory>();
+  check_table<node::NodeState>();
+  check_table<node::ExpectationResult>();
+  check_table<snapshot::Node>();
+  check_table<kernel::SearchCounts>();
+  check_table<kernel::PageCache>();
+  check_table<snapshot::ModelFiles>();
+}
