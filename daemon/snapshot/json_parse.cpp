@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one place that sees the JSON library; its exceptions stop in parse_tree().
+// From a tree of JSON to the model: every fault names the place in the document.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "base/text.hpp"
 #include "snapshot/json.hpp"
+#include "snapshot/json_tree.hpp"
 #include "snapshot/members.hpp"
 #include "snapshot/skip_processes.hpp"
 
@@ -19,7 +18,9 @@ namespace allocd::snapshot {
 
 namespace {
 
-using Json = nlohmann::json;
+using detail::Json;
+using detail::JsonMembers;
+using detail::JsonTree;
 
 constexpr std::size_t kLongestQuote = 120;
 
@@ -46,37 +47,38 @@ class Reader {
   [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
 
   void read(const Json& node, const Path& at, bool& out) {
-    if (!node.is_boolean()) return expected("true or false", node, at);
-    out = node.get<bool>();
+    if (node.kind() != Json::Kind::boolean) return expected("true or false", node, at);
+    out = node.boolean();
   }
 
   void read(const Json& node, const Path& at, double& out) {
     if (!node.is_number()) return expected("a number", node, at);
-    out = node.get<double>();
+    out = node.number();
   }
 
   void read(const Json& node, const Path& at, std::string& out) {
-    if (!node.is_string()) return expected("a string", node, at);
-    out = node.get_ref<const std::string&>();
+    if (node.kind() != Json::Kind::string) return expected("a string", node, at);
+    out = node.text();
   }
 
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   void read(const Json& node, const Path& at, T& out) {
-    if (!node.is_number_integer()) return expected("an integer", node, at);
-    const bool fits = node.is_number_unsigned() ? std::in_range<T>(node.get<std::uint64_t>())
-                                                : std::in_range<T>(node.get<std::int64_t>());
+    if (!node.is_integer()) return expected("an integer", node, at);
+    const bool is_natural = node.kind() == Json::Kind::natural;
+    const bool fits = is_natural ? std::in_range<T>(node.natural()) : std::in_range<T>(node.negative());
     if (!fits) {
-      return fail(at, fmt::format("{} is outside {} to {}", node.dump(), std::numeric_limits<T>::min(),
-                                  std::numeric_limits<T>::max()));
+      return fail(at, fmt::format("{} is outside {} to {}", node.integer_text(),
+                                  std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
     }
-    out = node.get<T>();
+    out = is_natural ? static_cast<T>(node.natural()) : static_cast<T>(node.negative());
   }
 
   void read(const Json& node, const Path& at, kernel::Limit& out) {
-    if (node == "max") {
+    const bool is_text = node.kind() == Json::Kind::string;
+    if (is_text && node.text() == "max") {
       out = {};
-    } else if (node.is_string()) {
+    } else if (is_text) {
       expected("an integer or 'max'", node, at);
     } else {
       read(node, at, out.bytes);
@@ -86,20 +88,23 @@ class Reader {
   template <typename Enum>
     requires std::is_enum_v<Enum>
   void read(const Json& node, const Path& at, Enum& out) {
-    if (!node.is_string()) return expected("a name", node, at);
-    read_name(node.get_ref<const std::string&>(), at, out);
+    if (node.kind() != Json::Kind::string) return expected("a name", node, at);
+    read_name(node.text(), at, out);
   }
 
   template <typename T>
   void read(const Json& node, const Path& at, std::optional<T>& out) {
-    if (!node.is_null()) read(node, at, out.emplace());
+    if (node.kind() != Json::Kind::null) read(node, at, out.emplace());
   }
 
   template <typename T>
   void read(const Json& node, const Path& at, std::vector<T>& out) {
-    if (!node.is_array()) return expected("an array", node, at);
+    if (node.kind() != Json::Kind::array) return expected("an array", node, at);
     out.resize(node.size());
-    for (std::size_t i = 0; i < out.size() && !problem_; ++i) read(node[i], Path{&at, {}, i}, out[i]);
+    Json item = node.first();
+    for (std::size_t i = 0; i < out.size() && !problem_; ++i, item = item.after()) {
+      read(item, Path{&at, {}, i}, out[i]);
+    }
   }
 
   // The three kinds of keys an object may have besides a struct's: names of a closed set, ids, and the
@@ -107,7 +112,7 @@ class Reader {
   template <typename Enum>
     requires std::is_enum_v<Enum>
   void read(const Json& node, const Path& at, std::map<Enum, std::uint32_t>& out) {
-    for_each_key(node, at, [&](const std::string& key, const Json& count, const Path& step) {
+    for_each_key(node, at, [&](std::string_view key, const Json& count, const Path& step) {
       Enum name{};
       read_name(key, step, name);
       if (!problem_) read(count, step, out[name]);
@@ -116,7 +121,7 @@ class Reader {
 
   template <typename Enum, std::size_t Count>
   void read(const Json& node, const Path& at, kernel::Figures<Enum, Count>& out) {
-    for_each_key(node, at, [&](const std::string& key, const Json& figure, const Path& step) {
+    for_each_key(node, at, [&](std::string_view key, const Json& figure, const Path& step) {
       Enum name{};
       read_name(key, step, name);
       if (!problem_) read(figure, step, out[name].emplace());
@@ -125,7 +130,7 @@ class Reader {
 
   template <typename Enum, std::size_t Count>
   void read(const Json& node, const Path& at, std::map<unsigned, kernel::Figures<Enum, Count>>& out) {
-    for_each_key(node, at, [&](const std::string& key, const Json& figures, const Path& step) {
+    for_each_key(node, at, [&](std::string_view key, const Json& figures, const Path& step) {
       const auto id = base::parse_u64(key);
       if (!id || !std::in_range<unsigned>(*id)) return fail(step, "not the number of a node");
       read(figures, step, out[static_cast<unsigned>(*id)]);
@@ -133,50 +138,55 @@ class Reader {
   }
 
   void read(const Json& node, const Path& at, node::Counters& out) {
-    for_each_key(node, at, [&](const std::string& key, const Json& count, const Path& step) {
-      read(count, step, out[key]);
+    for_each_key(node, at, [&](std::string_view key, const Json& count, const Path& step) {
+      read(count, step, out[std::string(key)]);
     });
   }
 
   void read(const Json& node, const Path& at, std::array<policy::Link, policy::kLinkCount>& chain) {
-    if (!node.is_array()) return expected("an array", node, at);
+    if (node.kind() != Json::Kind::array) return expected("an array", node, at);
     if (node.size() != chain.size()) {
       return fail(at, fmt::format("{} links, expected {}", node.size(), chain.size()));
     }
-    for (std::size_t i = 0; i < chain.size() && !problem_; ++i) {
+    Json item = node.first();
+    for (std::size_t i = 0; i < chain.size() && !problem_; ++i, item = item.after()) {
       const Path step{&at, {}, i};
       std::string link;
-      if (!node[i].is_object()) return expected("an object", node[i], step);
-      read_member(node[i], step, "link", link);
+      if (item.kind() != Json::Kind::object) return expected("an object", item, step);
+      JsonMembers members(item);
+      read_member(members, step, "link", link);
       if (!problem_ && link != policy::kLinkNames[i]) return fail(step, "unexpected link " + in_quotes(link));
-      read_object(node[i], step, chain[i]);
+      read_object(item, step, chain[i]);
     }
   }
 
   void read(const Json& node, const Path& at, detail::Tabled auto& object) {
-    if (!node.is_object()) return expected("an object", node, at);
+    if (node.kind() != Json::Kind::object) return expected("an object", node, at);
     read_object(node, at, object);
   }
 
  private:
   void for_each_key(const Json& node, const Path& at, auto&& visit) {
-    if (!node.is_object()) return expected("an object", node, at);
-    for (const auto& [key, value] : node.items()) {
-      visit(key, value, Path{&at, key});
-      if (problem_) return;
+    if (node.kind() != Json::Kind::object) return expected("an object", node, at);
+    Json key = node.first();
+    for (std::size_t left = node.size(); left > 0 && !problem_; --left) {
+      const Json value = key.after();
+      visit(key.text(), value, Path{&at, key.text()});
+      key = value.after();
     }
   }
 
   void read_object(const Json& node, const Path& at, auto& object) {
+    JsonMembers members(node);
     detail::each_member(object,
-                        [&](std::string_view key, auto& member) { read_member(node, at, key, member); });
+                        [&](std::string_view key, auto& member) { read_member(members, at, key, member); });
   }
 
-  void read_member(const Json& node, const Path& at, std::string_view key, auto& member) {
+  void read_member(JsonMembers& members, const Path& at, std::string_view key, auto& member) {
     if (problem_) return;
-    const auto found = node.find(key);
     const Path step{&at, key};
-    if (found == node.end()) return fail(step, "missing");
+    const auto found = members.find(key);
+    if (!found) return fail(step, "missing");
     read(*found, step, member);
   }
 
@@ -202,38 +212,29 @@ auto refuse(std::string_view cause) {
   return base::fault("parse", "the snapshot", cause);
 }
 
-base::Result<Json> parse_tree(std::string_view text) {
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    if (error.byte > text.size()) {
-      return refuse(fmt::format("it ends early, after {} bytes", text.size()));
-    }
-    return refuse(fmt::format("not JSON at byte {}", error.byte));
-  } catch (const std::exception& error) {  // a number out of range, or memory
-    return refuse(base::escape_for_terminal(std::string_view(error.what()).substr(0, kLongestQuote)));
+std::optional<std::string> version_problem(const Json& document) {
+  if (document.kind() != Json::Kind::object) {
+    return fmt::format("$: expected an object, found {}", document.type_name());
   }
-}
-
-std::optional<std::string> version_problem(const Json& tree) {
-  if (!tree.is_object()) return fmt::format("$: expected an object, found {}", tree.type_name());
-  const auto found = tree.find("schema_version");
-  if (found == tree.end()) return "$.schema_version: missing";
-  if (*found == kSchemaVersion) return std::nullopt;
+  const auto found = JsonMembers(document).find("schema_version");
+  if (!found) return "$.schema_version: missing";
+  if (found->kind() == Json::Kind::natural && found->natural() == std::uint64_t{kSchemaVersion})
+    return std::nullopt;
   return fmt::format("$.schema_version: {} is not known here, only {}; allocd and this program differ",
-                     found->is_number_integer() ? found->dump() : found->type_name(), kSchemaVersion);
+                     found->is_integer() ? found->integer_text() : found->type_name(), kSchemaVersion);
 }
 
 }  // namespace
 
 base::Result<Snapshot> parse_json(std::string_view text, Detail detail) {
-  const auto tree =
-      detail == Detail::without_processes ? parse_tree(detail::skip_processes(text)) : parse_tree(text);
+  const auto tree = detail == Detail::without_processes ? JsonTree::parse(detail::skip_processes(text))
+                                                        : JsonTree::parse(text);
   if (!tree) return std::unexpected(tree.error());
-  if (const auto problem = version_problem(*tree)) return refuse(*problem);
+  const Json document(*tree);
+  if (const auto problem = version_problem(document)) return refuse(*problem);
   Snapshot snapshot;
   Reader reader;
-  reader.read(*tree, Path{}, snapshot);
+  reader.read(document, Path{}, snapshot);
   if (reader.problem()) return refuse(*reader.problem());
   return snapshot;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.hpp"
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "support/catch.hpp"
@@ -58,6 +59,35 @@ TEST_CASE("keys of a newer minor form are ignored") {
   for (const auto detail : {snapshot::Detail::everything, snapshot::Detail::without_processes}) {
     CHECK(snapshot::parse_json(text, detail).has_value());
   }
+}
+
+TEST_CASE("keys may stand in any order, and empty lists and objects anywhere") {
+  auto sample = sample_snapshot();
+  sample.units.front().processes.clear();
+  sample.node.state.thp.events.clear();
+  const auto sorted = nlohmann::json::parse(snapshot::render_json(sample)).dump(2);
+  const auto parsed = snapshot::parse_json(sorted);
+  REQUIRE(parsed);
+  CHECK(*parsed == sample);
+}
+
+TEST_CASE("a limit is a number of bytes or the word max") {
+  const auto text = snapshot::render_json(sample_snapshot());
+  CHECK(snapshot::parse_json(replaced(text, R"("high":"max")", R"("high":123)")).has_value());
+  CHECK(fault_of(replaced(text, R"("high":"max")", R"("high":"most")"))
+            .find("expected an integer or 'max', found string") != std::string::npos);
+  CHECK(fault_of(replaced(text, R"("high":"max")", R"("high":true)"))
+            .find("expected an integer, found boolean") != std::string::npos);
+}
+
+TEST_CASE("the number of a node and the names of figures are checked") {
+  const auto text = snapshot::render_json(sample_snapshot());
+  CHECK(fault_of(replaced(text, R"("nodes":{"0":{"anon")", R"("nodes":{"-1":{"anon")"))
+            .ends_with("-1: not the number of a node"));
+  CHECK(fault_of(replaced(text, R"("nodes":{"0":{"anon")", R"("nodes":{"0":{"none")"))
+            .ends_with("0.none: unknown name 'none'"));
+  CHECK(fault_of(replaced(text, R"("workingset_refault_anon":0)", R"("workingset_refault_anon":null)"))
+            .ends_with("workingset_refault_anon: expected an integer, found null"));
 }
 
 TEST_CASE("the fault names the place and what is wrong there") {
