@@ -23,6 +23,7 @@ from local_host import LocalHost  # noqa: E402
 from workers import DISK, MAPPED_FILE, MAPPED_MIB, MIB, WORKERS  # noqa: E402
 
 SWAP_MIB = 192
+NUMA_BALANCING = pathlib.Path("/proc/sys/kernel/numa_balancing")
 INTERVAL = "2s"
 
 
@@ -41,9 +42,12 @@ def make_swap(host: LocalHost) -> None:
     host.run("swapon", file)
 
 
-def rest_khugepaged() -> None:
-    """It would go on gathering the workers' pages into huge ones while they are read, at times of its own choosing."""
+def rest_kernel() -> None:
+    """Keeps the kernel from changing, or hiding, what the workers have, at times of its own choosing: khugepaged
+    would gather pages into huge ones while they are read; and the smaps files of old kernels (seen with 6.1.192) leave
+    out huge pages that NUMA balancing has marked, which it does only to processes that run."""
     pathlib.Path("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs").write_text("3600000")
+    NUMA_BALANCING.write_text("0")
 
 
 def make_files() -> None:
@@ -57,12 +61,13 @@ def settings() -> str:
 
 def prepare(host: LocalHost) -> dict[str, str]:
     """Control group by unit, once every worker holds what it shall."""
-    rest_khugepaged()
+    rest_kernel()
     make_swap(host)
     make_files()
     host.units({unit: worker.unit_text() for unit, worker in WORKERS.items()})
     say("starting the workers")
     host.systemctl("start", *WORKERS, timeout=60)
+    NUMA_BALANCING.write_text("1")
     return {unit: host.show(unit, "ControlGroup")["ControlGroup"] for unit in WORKERS}
 
 
