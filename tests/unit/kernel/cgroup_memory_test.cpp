@@ -132,6 +132,26 @@ TEST_CASE("cgroup memory: what the captured unit held") {
   CHECK(memory.problems.empty());
 }
 
+TEST_CASE("cgroup memory: what a unit over its limit shows") {
+  const auto memory = read_fixture("debian-6.12-pressed");
+  CHECK(memory.problems.empty());
+  CHECK(memory.current == 49721344U);
+  CHECK(memory.peak == 50589696U);
+  CHECK(memory.high == Limit{50331648});
+  REQUIRE(memory.effective_high);
+  CHECK(memory.effective_high->group == kUnit);
+  CHECK(memory.events[MemoryEvent::high] == 166U);
+  CHECK(memory.events[MemoryEvent::max] == 0U);
+  CHECK(memory.swap_current == 51490816U);
+  CHECK(memory.stat[MemoryStat::swapcached] == 196608U);
+  CHECK(memory.stat[MemoryStat::workingset_refault_anon] == 14U);
+  REQUIRE(memory.pressure);
+  REQUIRE(memory.pressure->full);
+  CHECK(memory.pressure->full->total_microseconds == 3248482U);
+  CHECK(memory.nodes.at(0)[NodeKind::anon] == 45510656U);
+  CHECK(memory.nodes.at(1)[NodeKind::anon] == 3817472U);
+}
+
 TEST_CASE("cgroup memory: the effective limit names the group that sets it") {
   const auto memory = read_fixture("debian-6.12");
   REQUIRE(memory.effective_max);

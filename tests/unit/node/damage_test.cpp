@@ -129,8 +129,8 @@ void check_file(const test::MachineTree& tree, const NodeState& base, const std:
 }  // namespace
 
 TEST_CASE("damage: one file costs its own figures and nothing else") {
-  const std::string name = GENERATE("5.14-two-nodes", "6.1-eight-nodes", "6.8-two-nodes", "6.12-three-nodes",
-                                    "6.18-one-node", "arm64-64k-pages");
+  const std::string name = GENERATE("5.14-two-nodes", "6.1-eight-nodes", "6.8-two-nodes", "6.12-two-nodes",
+                                    "6.12-three-nodes", "6.18-one-node", "arm64-64k-pages");
   CAPTURE(name);
   const test::MachineTree tree(name);
   const auto base = read_node(tree.root());

@@ -130,6 +130,35 @@ TEST_CASE("trees: kernel 6.12, a node without memory and one without CPUs, passt
   CHECK(state.iommu.options == std::vector<std::string>{"intel_iommu=on", "iommu=pt"});
 }
 
+TEST_CASE("trees: kernel 6.12, two nodes with memory of every kind in use") {
+  const test::MachineTree tree("6.12-two-nodes");
+  const auto state = read_node(tree.root());
+  CHECK(state.problems.empty());
+  REQUIRE(state.numa.nodes.size() == 2);
+  const auto& nodes = state.numa.nodes;
+  CHECK(nodes[0].cpus == "0-1");
+  CHECK(nodes[1].cpus == "2-3");
+  CHECK(nodes[1].distances == std::vector<NodeDistance>{{0, 21}, {1, 10}});
+  CHECK(nodes[0].memory.anon_huge == 53248 * kKiB);
+  CHECK(nodes[1].memory.mlocked == 16352 * kKiB);
+  CHECK(nodes[0].numastat.at("interleave_hit") == 9136);
+  CHECK(nodes[1].numastat.at("other_node") == 19729);
+  const auto& pool = pool_of(state, 2 * kMiB);
+  CHECK(pool.free == 48);
+  REQUIRE(pool.nodes.size() == 2);
+  CHECK(pool.nodes[0].free == 23);
+  CHECK(pool.nodes[1].free == 25);
+  CHECK(pool_of(state, kGiB).pages == 0);
+  CHECK(state.thp.events.at("thp_fault_alloc") == 59);
+  CHECK(state.memory.swap_total == 196604 * kKiB);
+  CHECK(state.memory.swap_free == 146128 * kKiB);
+  CHECK(state.memory.hugetlb == 128 * kMiB);
+  REQUIRE(state.memory.pressure);
+  CHECK(state.memory.pressure->some.total_microseconds == 2104130);
+  CHECK(state.iommu.mode == IommuMode::translated);
+  CHECK(state.iommu.groups == std::map<std::string, std::size_t>{{"DMA-FQ", 7}});
+}
+
 TEST_CASE("trees: kernel 5.14, and what a command line alone would get wrong") {
   const test::MachineTree tree("5.14-two-nodes");
   const auto state = read_node(tree.root());

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs inside the emulated machine: starts the workers, has allocd watch them, and leaves what allocd says beside what
+the kernel and other tools say of the same moment, in results.json. It judges nothing: that is done outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+import traceback
+
+SOURCE = pathlib.Path("/run/vm/source")
+PROGRAMS = pathlib.Path("/run/vm/programs")
+RESULTS = pathlib.Path("/run/vm/results")
+sys.path.insert(0, str(SOURCE / "tests/host"))
+
+import allocd_on_host  # noqa: E402
+import readings  # noqa: E402
+from allocd_on_host import Allocd  # noqa: E402
+from local_host import LocalHost  # noqa: E402
+from workers import DISK, MAPPED_FILE, MAPPED_MIB, MIB, WORKERS  # noqa: E402
+
+SWAP_MIB = 192
+NUMA_BALANCING = pathlib.Path("/proc/sys/kernel/numa_balancing")
+INTERVAL = "2s"
+
+
+def say(what: str) -> None:
+    uptime = pathlib.Path("/proc/uptime").read_text().split()[0]
+    print(f"inside: {uptime} s: {what}", flush=True)
+
+
+def make_swap(host: LocalHost) -> None:
+    file = f"{DISK}/swap"
+    with open(file, "wb") as swap:
+        os.chmod(file, 0o600)
+        for _ in range(SWAP_MIB):
+            swap.write(bytes(MIB))
+    host.run("mkswap", file)
+    host.run("swapon", file)
+
+
+def rest_kernel() -> None:
+    """Keeps the kernel from changing, or hiding, what the workers have, at times of its own choosing: khugepaged
+    would gather pages into huge ones while they are read; and the smaps files of old kernels (seen with 6.1.192) leave
+    out huge pages that NUMA balancing has marked, which it does only to processes that run."""
+    pathlib.Path("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs").write_text("3600000")
+    NUMA_BALANCING.write_text("0")
+
+
+def make_files() -> None:
+    pathlib.Path(MAPPED_FILE).write_bytes(bytes(MAPPED_MIB * MIB))
+
+
+def settings() -> str:
+    services = {unit.removesuffix(".service"): {"unit": unit, "allocator": "jemalloc"} for unit in WORKERS}
+    return allocd_on_host.config(interval=INTERVAL, **services)
+
+
+def prepare(host: LocalHost) -> dict[str, str]:
+    """Control group by unit, once every worker holds what it shall."""
+    rest_kernel()
+    make_swap(host)
+    make_files()
+    host.units({unit: worker.unit_text() for unit, worker in WORKERS.items()})
+    say("starting the workers")
+    host.systemctl("start", *WORKERS, timeout=60)
+    NUMA_BALANCING.write_text("1")
+    return {unit: host.show(unit, "ControlGroup")["ControlGroup"] for unit in WORKERS}
+
+
+def all_identified(allocd: Allocd) -> bool:
+    seen = {unit["name"]: unit["processes"] for unit in allocd.snapshot()["units"]}
+    return all(len(seen.get(unit, [])) == 1 and seen[unit][0]["evidence"]["rung"] == "resolved" for unit in WORKERS)
+
+
+def ask_allocctl(host: LocalHost) -> dict[str, dict]:
+    questions = {"status": ["status"], "verify": ["verify"],
+                 **{f"show {unit}": ["show", unit, "--output=json"] for unit in WORKERS}}
+    answers = {}
+    for name, arguments in questions.items():
+        done = host.run("allocctl", *arguments, check=False)
+        answers[name] = {"code": done.returncode, "out": done.stdout, "err": done.stderr}
+    return answers
+
+
+def observe(host: LocalHost, groups: dict[str, str]) -> dict:
+    """What allocd says between two readings by somebody else."""
+    allocd = Allocd(host)
+    say("starting allocd")
+    allocd.start(settings())
+    allocd.poll(lambda: all_identified(allocd), "the malloc of every worker", *WORKERS)
+    say("reading")
+    before = readings.take(groups)
+    snapshot = allocd.next_sample()
+    metrics = allocd.http()[2].decode()
+    answers = ask_allocctl(host)
+    after = readings.take(groups)
+    return {"before": before, "snapshot": snapshot, "metrics": metrics, "allocctl": answers, "after": after,
+            "journal": host.journal("allocd.service")}
+
+
+def main() -> int:
+    say("up")
+    host = LocalHost()
+    try:
+        allocd_on_host.install(host, PROGRAMS, SOURCE)
+        groups = prepare(host)
+        found = observe(host, groups) | {"release": os.uname().release}
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    (RESULTS / "results.json").write_text(json.dumps(found))
+    say("done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
