@@ -18,6 +18,17 @@ std::string render_identity(const preflight::Library& library) {
                              : fmt::format("{}|{}|{}", library.resolved, id.size, id.build_id);
 }
 
+// A file that is replaced is another one, as with the library; one that is not there is none.
+std::string render_extra(const host::Root& root, const std::string& path, const std::string& root_directory) {
+  for (const auto& place : {root_directory + path, path}) {
+    const auto status = root.status(place);
+    if (status)
+      return fmt::format("\n{}|{}|{}.{:09}", place, status->st_size, status->st_mtim.tv_sec,
+                         status->st_mtim.tv_nsec);
+  }
+  return fmt::format("\n{}|absent", path);
+}
+
 }  // namespace
 
 FoundLibrary find_library_of(const host::Root& root, const settings::Service& service,
@@ -37,16 +48,18 @@ FoundLibrary find_library_of(const host::Root& root, const settings::Service& se
   }
   found.path = library->path;
   found.identity = render_identity(*library);
+  for (const auto& path : service.extra_preload) found.identity += render_extra(root, path, root_directory);
   return found;
 }
 
 std::string digest_of(const settings::Service& service, const std::string& identity) {
   const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string(); };
   return unitfile::sha256_hex(fmt::format(
-      "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", settings::kWantedNames.name(service.allocator),
+      "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", settings::kWantedNames.name(service.allocator),
       service.library.value_or("auto"), service.malloc_conf, fmt::join(service.extra_preload, ":"),
       settings::kPrecedenceNames.name(service.precedence), number(service.glibc.arena_max),
-      number(service.glibc.trim_threshold), number(service.glibc.mmap_threshold), identity));
+      number(service.glibc.trim_threshold), number(service.glibc.mmap_threshold), service.health,
+      service.settle.count(), identity));
 }
 
 Digest read_digest(const host::Root& root, const settings::Service& service,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library that a policy comes to on this host, and what the latch of a rolled-back unit depends on: what
-// the policy asks for, and that library's file.
+// the policy asks for, how a unit is watched (its health URL, `settle`), and the files that it preloads.
 //
 // A package that replaces the library changes the digest, as an edited policy does. Blocking file reads, of
 // the library's symbols too; nothing is cached. Needs no privilege. Safe from any thread.
@@ -16,7 +16,7 @@ namespace allocd::enforcer {
 struct FoundLibrary {
   std::string path;      // "" when there is none
   std::string problem;   // why there is none
-  std::string identity;  // of its file
+  std::string identity;  // of its file, and of those of `extra_preload`
   bool is_unfit = false;
   bool in_root = true;  // of the service, where it has one of its own
 };

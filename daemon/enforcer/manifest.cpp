@@ -65,6 +65,10 @@ json to_json(const TargetRecord& target) {
           {"rolled_back_at", target.rolled_back_at}};
 }
 
+json to_json(const LastPlan& plan) {
+  return {{"at", plan.at}, {"changes", plan.changes}, {"blocked", plan.blocked}};
+}
+
 json to_json(const LastRun& run) {
   return {{"at", run.at},       {"verb", run.verb},       {"success", run.success},
           {"error", run.error}, {"changed", run.changed}, {"blocked", run.blocked}};
@@ -156,6 +160,11 @@ Manifest manifest_from(const json& from) {
   from.at("automatic_runs").get_to(manifest.automatic_runs);
   if (from.contains("blocked")) from.at("blocked").get_to(manifest.blocked);
   manifest.last_run = run_from(from.at("last_run"));
+  if (const auto plan = from.find("last_plan"); plan != from.end()) {
+    plan->at("at").get_to(manifest.last_plan.at);
+    read_count(plan->at("changes"), manifest.last_plan.changes);
+    read_count(plan->at("blocked"), manifest.last_plan.blocked);
+  }
   return manifest;
 }
 
@@ -177,7 +186,8 @@ std::string render_manifest(const Manifest& manifest) {
                       {"reload_needed", manifest.reload_needed},
                       {"automatic_runs", manifest.automatic_runs},
                       {"blocked", manifest.blocked},
-                      {"last_run", to_json(manifest.last_run)}};
+                      {"last_run", to_json(manifest.last_run)},
+                      {"last_plan", to_json(manifest.last_plan)}};
   // Unit names may hold any byte.
   return whole.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

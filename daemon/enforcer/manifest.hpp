@@ -63,6 +63,14 @@ struct LastRun {
   bool operator==(const LastRun&) const = default;
 };
 
+// What a plan came to that was not for some units alone, before any of it was carried out.
+struct LastPlan {
+  double at = 0;
+  std::uint32_t changes = 0;  // targets to be written or removed
+  std::uint32_t blocked = 0;
+  bool operator==(const LastPlan&) const = default;
+};
+
 struct Manifest {
   std::map<std::string, TargetRecord> targets;
   std::map<std::string, StartRecord> starts;  // by unit: of text that was replaced or taken away
@@ -76,6 +84,7 @@ struct Manifest {
   // By target: what was last told of it to the journal, while it is blocked.
   std::map<std::string, std::string> blocked;
   LastRun last_run;
+  LastPlan last_plan;
   bool operator==(const Manifest&) const = default;
 };
 

@@ -153,6 +153,7 @@ Report Session::carry_out(const Request& request) {
   if (!plan) return give_up(plan.error());
   preflight::Preflight preflight(root_, runner_, {.canary = options_.canary});
   check_items(*plan, *survey, preflight);
+  note_plan(*plan, request);
   tell_blocked(*plan, request);
   apply_items(*plan, *survey, report);
   reload_if_needed(*plan, report);
@@ -210,6 +211,17 @@ void Session::tell_blocked(const policy::Plan& plan, const Request& request) {
     manifest_.blocked.emplace(item.target, std::move(why));
   }
   if (!is_whole) manifest_.blocked.merge(told);
+}
+
+// The run that follows each request where nothing is enforced has no plan.
+void Session::note_plan(const policy::Plan& plan, const Request& request) {
+  const bool is_empty = request.verb == Verb::reconcile && plan.items.empty();
+  if (!request.units.empty() || request.verb == Verb::revert || is_empty) return;
+  const auto is_blocked = [](const PlanItem& item) { return item.action == Action::blocked; };
+  const auto count = [&](const auto& is_counted) {
+    return static_cast<std::uint32_t>(std::ranges::count_if(plan.items, is_counted));
+  };
+  manifest_.last_plan = {kernel::realtime_now(), count(is_change), count(is_blocked)};
 }
 
 void Session::apply_items(policy::Plan& plan, const Survey& survey, Report& report) {

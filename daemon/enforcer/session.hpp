@@ -76,6 +76,7 @@ class Session {
   [[nodiscard]] UnitRecord first_record(const TargetRecord& target, const std::string& name,
                                         const host::UnitFacts& facts) const;
   // Carrying out.
+  void note_plan(const policy::Plan& plan, const Request& request);
   void tell_blocked(const policy::Plan& plan, const Request& request);
   void apply_items(policy::Plan& plan, const Survey& survey, Report& report);
   void apply_one(policy::PlanItem& item, const Survey& survey, Report& report);

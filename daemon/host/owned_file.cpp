@@ -134,7 +134,7 @@ base::Result<Applied> write_in_place(const OwnedPlace& place, const OwnedPath& p
   return Applied::done;
 }
 
-// An empty directory is one that we, or a run that was killed, have just made.
+// An empty directory may be one that we, or a run that was killed, have just made; its mode is left alone.
 base::Result<Applied> write_in_directory(const OwnedPlace& place, const OwnedPath& path,
                                          std::string_view text, mode_t mode, const FileState& expected) {
   const auto names = list_directory(place.directory.get());

@@ -15,6 +15,7 @@ namespace allocd::host {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
+constexpr mode_t kMask = 0022;
 constexpr mode_t kPermissionBits = 07777;
 
 bool is_usable_part(std::string_view part) {
@@ -81,21 +82,17 @@ base::Result<Applied> open_place(const Root& root, const OwnedPath& path, OwnedP
 }
 
 base::Result<Applied> make_directory(const OwnedPath& path, OwnedPlace& place) {
-  if (::mkdirat(place.base.get(), path.directory.c_str(), kDirectoryMode) != 0) {
-    if (errno == EEXIST) return Applied::changed_since_read;
-    return base::fault_from_errno("make the directory of", path.whole, errno);
-  }
+  // With its mode from the first moment, whatever the umask: a run that is killed here must not leave one
+  // that is narrower, for nobody could tell it from an operator's own.
+  const mode_t mask = ::umask(kMask);
+  const int error = ::mkdirat(place.base.get(), path.directory.c_str(), kDirectoryMode) == 0 ? 0 : errno;
+  ::umask(mask);
+  if (error == EEXIST) return Applied::changed_since_read;
+  if (error != 0) return base::fault_from_errno("make the directory of", path.whole, error);
   return open_directory(path, place);
 }
 
 base::Result<void> settle_directory(const OwnedPath& path, const OwnedPlace& place) {
-  struct stat status{};
-  if (::fstat(place.directory.get(), &status) != 0) return base::fault_from_errno("stat", path.whole, errno);
-  // The umask of a service may be 0077; everybody may read what systemd has been told.
-  const bool narrowed = (status.st_mode & kDirectoryMode) != kDirectoryMode;
-  if (narrowed && ::fchmod(place.directory.get(), kDirectoryMode) != 0) {
-    return base::fault_from_errno("set the mode of the directory of", path.whole, errno);
-  }
   if (::fsync(place.base.get()) != 0) {
     return base::fault_from_errno("make durable the directory of", path.whole, errno);
   }

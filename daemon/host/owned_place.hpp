@@ -31,9 +31,9 @@ struct OwnedPlace {
 // Opens both, so far as they are there. Not `done`: DIRECTORY is nothing of ours.
 [[nodiscard]] base::Result<Applied> open_place(const Root& root, const OwnedPath& path, OwnedPlace& place);
 
-// Makes DIRECTORY and opens it.
+// Makes DIRECTORY with mode 0755 and opens it. For a moment the umask of the process is another.
 [[nodiscard]] base::Result<Applied> make_directory(const OwnedPath& path, OwnedPlace& place);
-// Gives a new DIRECTORY its mode, and makes it durable.
+// Makes a new DIRECTORY durable.
 [[nodiscard]] base::Result<void> settle_directory(const OwnedPath& path, const OwnedPlace& place);
 
 // The NAME part of FileState; all of it when `directory` is not open.

@@ -21,9 +21,21 @@ template <auto Member>
 void enforcer_number(const Snapshot& snapshot, const Sink& out) {
   if (snapshot.enforcer.known) out.add(snapshot.enforcer.*Member);
 }
+// A closed set, whatever the manifest says.
+std::string_view verb_of(const Enforcer& enforcer) {
+  for (const std::string_view verb : {"reconcile", "apply", "revert"}) {
+    if (enforcer.last_run_verb == verb) return verb;
+  }
+  return "unknown";
+}
 template <auto Member>
 void last_run(const Snapshot& snapshot, const Sink& out) {
-  if (snapshot.enforcer.known && snapshot.enforcer.last_run_at > 0) out.add(snapshot.enforcer.*Member);
+  if (snapshot.enforcer.known && snapshot.enforcer.last_run_at > 0)
+    out.add(snapshot.enforcer.*Member, {{"verb", verb_of(snapshot.enforcer)}});
+}
+template <auto Member>
+void last_plan(const Snapshot& snapshot, const Sink& out) {
+  if (snapshot.enforcer.known && snapshot.enforcer.last_plan_at > 0) out.add(snapshot.enforcer.*Member);
 }
 
 constexpr Row kExporterRows[] = {
@@ -123,19 +135,33 @@ constexpr Row kObserverRows[] = {
     {{"allocd_enforcer_restarts_total", kCounter, Scope::observer, "", "Units restarted by their policy",
       "manifest of the enforcer"},
      enforcer_number<&Enforcer::restarts_total>},
-    {{"allocd_enforcer_last_run_timestamp_seconds", kGauge, Scope::observer, "",
-      "When the enforcer last ran; this and what follows without a sample if it never did",
+    {{"allocd_enforcer_last_run_timestamp_seconds", kGauge, Scope::observer, "verb",
+      "When the enforcer last ran, and what for (reconcile: by itself); this and what follows of its last "
+      "run "
+      "without a sample if it never did",
       "manifest of the enforcer"},
      last_run<&Enforcer::last_run_at>},
-    {{"allocd_enforcer_last_run_success", kGauge, Scope::observer, "",
+    {{"allocd_enforcer_last_run_success", kGauge, Scope::observer, "verb",
       "1 if its last run did all there was to do", "manifest of the enforcer"},
      last_run<&Enforcer::last_run_success>},
-    {{"allocd_enforcer_last_run_changes", kGauge, Scope::observer, "",
+    {{"allocd_enforcer_last_run_changes", kGauge, Scope::observer, "verb",
       "Drop-ins its last run wrote or removed", "manifest of the enforcer"},
      last_run<&Enforcer::last_run_changes>},
-    {{"allocd_enforcer_last_run_blocked", kGauge, Scope::observer, "",
+    {{"allocd_enforcer_last_run_blocked", kGauge, Scope::observer, "verb",
       "Policies its last run could not apply", "manifest of the enforcer"},
      last_run<&Enforcer::last_run_blocked>},
+    {{"allocd_enforcer_last_plan_timestamp_seconds", kGauge, Scope::observer, "",
+      "When the enforcer last made a plan for more than single units: by itself for what is enforced, or for "
+      "all "
+      "when an operator applied all; without a sample if it never did, as with mode observe until then",
+      "manifest of the enforcer"},
+     last_plan<&Enforcer::last_plan_at>},
+    {{"allocd_enforcer_last_plan_changes", kGauge, Scope::observer, "",
+      "Drop-ins that plan was to write or remove", "manifest of the enforcer"},
+     last_plan<&Enforcer::last_plan_changes>},
+    {{"allocd_enforcer_last_plan_blocked", kGauge, Scope::observer, "", "Policies that plan found blocked",
+      "manifest of the enforcer"},
+     last_plan<&Enforcer::last_plan_blocked>},
     {{"allocd_node_mappings_limit", kGauge, Scope::observer, "", "Most mappings a process may have",
       "sysctl vm.max_map_count"},
      [](const Snapshot& s, const Sink& out) {

@@ -63,6 +63,9 @@ snapshot::Enforcer EnforcerView::summary() const {
   summary.last_run_error = run.error;
   summary.last_run_changes = run.changed;
   summary.last_run_blocked = run.blocked;
+  summary.last_plan_at = manifest_->last_plan.at;
+  summary.last_plan_changes = manifest_->last_plan.changes;
+  summary.last_plan_blocked = manifest_->last_plan.blocked;
   return summary;
 }
 

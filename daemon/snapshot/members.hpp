@@ -188,6 +188,9 @@ void each_member(Either<Enforcer> auto& enforcer, auto&& visit) {
   visit("last_run_error", enforcer.last_run_error);
   visit("last_run_changes", enforcer.last_run_changes);
   visit("last_run_blocked", enforcer.last_run_blocked);
+  visit("last_plan_at", enforcer.last_plan_at);
+  visit("last_plan_changes", enforcer.last_plan_changes);
+  visit("last_plan_blocked", enforcer.last_plan_blocked);
 }
 
 void each_member(Either<Collector> auto& collector, auto&& visit) {

@@ -176,6 +176,9 @@ struct Enforcer {
   std::string last_run_error;
   std::uint32_t last_run_changes = 0;
   std::uint32_t last_run_blocked = 0;
+  double last_plan_at = 0;  // of everything that it may write by itself or was told to; 0: never
+  std::uint32_t last_plan_changes = 0;
+  std::uint32_t last_plan_blocked = 0;
   bool operator==(const Enforcer&) const = default;
 };
 

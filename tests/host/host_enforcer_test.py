@@ -40,6 +40,21 @@ def test_observe_is_the_default_and_writes_nothing_by_itself(enforcer, host):
     assert LIBRARY in host.read(CONF)
 
 
+def test_what_the_last_plan_came_to_is_kept(enforcer, host):
+    """Also where nothing is enforced: of the last time that an operator applied all."""
+    host.unit(SERVICE, SLEEPS)
+    enforcer.configure(policy())
+    enforcer.apply()
+    enforcer.ends()
+    plan = enforcer.manifest()["last_plan"]
+    assert (plan["changes"], plan["blocked"]) == (1, 0) and plan["at"] > 0
+    host.unit(SERVICE, SLEEPS + "UnsetEnvironment=LD_PRELOAD\n")
+    enforcer.refused()
+    enforcer.ends()
+    plan = enforcer.manifest()["last_plan"]
+    assert (plan["changes"], plan["blocked"]) == (0, 1)
+
+
 def test_revert_leaves_nothing_behind(enforcer, host):
     host.unit(SERVICE, SLEEPS)
     tree = host.run("find", "/etc/systemd/system", "-ls").stdout

@@ -44,6 +44,7 @@ Manifest full_manifest() {
   manifest.automatic_runs = {1.5, 2.5};
   manifest.blocked = {{"blocked.service", "tampered: \xC3\xA9 was edited"}};
   manifest.last_run = {.at = 9, .verb = "apply", .success = false, .error = "no", .changed = 1, .blocked = 2};
+  manifest.last_plan = {.at = 8, .changes = 3, .blocked = 2};
   return manifest;
 }
 

@@ -12,14 +12,14 @@ using test::HostTree;
 constexpr unsigned kSeed = 20250510;
 constexpr int kRounds = 20;  // each waits for the disk many times over
 
-// Empty directories that were there before us, also with a mode of their own. (An empty one that is narrower
-// than 0755 is taken for one that a killed run made: see host/owned_place.cpp.)
+// Empty directories that were there before us, also with a mode of their own.
 void add_directories(HostMaker& make, const HostTree& tree) {
   for (const char* path : {"/etc/systemd/system/vllm.service.d", "/run/systemd/system/vllm.service.d",
                            "/etc/systemd/system/vllm@.service.d", "/run/systemd/system/vllm@a.service.d"}) {
     if (!make.one_in(2)) continue;
     std::filesystem::create_directories(tree.at(path));
-    if (make.one_in(2)) std::filesystem::permissions(tree.at(path), std::filesystem::perms{0775});
+    if (make.one_in(3)) std::filesystem::permissions(tree.at(path), std::filesystem::perms{0775});
+    if (make.one_in(3)) std::filesystem::permissions(tree.at(path), std::filesystem::perms{0700});
   }
 }
 

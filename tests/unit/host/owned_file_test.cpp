@@ -31,6 +31,14 @@ TEST_CASE("a new file is made with its directory, both as systemd reads them") {
         FileState{Kind::directory, ::geteuid(), Kind::regular, ::geteuid(), 0644, true, "[Service]\n"});
 }
 
+TEST_CASE("an empty directory that was there keeps its mode") {
+  const OwnedTree tree;
+  fs::create_directory(tree.at(OwnedTree::kDirectory));
+  fs::permissions(tree.at(OwnedTree::kDirectory), fs::perms{0700});
+  CHECK(tree.apply("new\n", tree.state()) == "done");
+  CHECK(tree.mode_of(OwnedTree::kDirectory) == 0700);
+}
+
 TEST_CASE("a file is replaced when it is as it was read") {
   const OwnedTree tree;
   tree.write("old\n");

@@ -102,10 +102,13 @@ TEST_CASE("a restart that is due has an age, one that is not has 0, and the unkn
 TEST_CASE("what the enforcer has done is there from the start, what cannot be read is not") {
   snapshot::Snapshot snapshot = test::rich_snapshot();
   CHECK(page_of(snapshot).value("allocd_enforcer_rolled_back_total") == "1");
-  CHECK(page_of(snapshot).value("allocd_enforcer_last_run_changes") == "2");
+  CHECK(page_of(snapshot).value("allocd_enforcer_last_run_changes{verb=\"reconcile\"}") == "2");
+  CHECK(page_of(snapshot).value("allocd_enforcer_last_plan_blocked") == "1");
+  snapshot.enforcer.last_run_verb = "anything a file may say";
+  CHECK(page_of(snapshot).value("allocd_enforcer_last_run_changes{verb=\"unknown\"}") == "2");
   snapshot.enforcer = {.known = true};
   CHECK(page_of(snapshot).value("allocd_enforcer_applied_total") == "0");
-  CHECK(page_of(snapshot).count("allocd_enforcer_last_run") == 0);
+  CHECK(page_of(snapshot).count("allocd_enforcer_last_") == 0);
   snapshot.enforcer.known = false;
   CHECK(page_of(snapshot).count("allocd_enforcer") == 0);
 }

@@ -122,7 +122,10 @@ inline snapshot::Snapshot rich_snapshot() {
                        .last_run_success = true,
                        .last_run_error = "",
                        .last_run_changes = 2,
-                       .last_run_blocked = 1};
+                       .last_run_blocked = 1,
+                       .last_plan_at = 4499,
+                       .last_plan_changes = 2,
+                       .last_plan_blocked = 1};
   snapshot.collectors.resize(2);
   snapshot.collectors[0] = {.name = "processes",
                             .success = true,
