@@ -3,11 +3,23 @@
 
 #include <link.h>
 
+#include <cstddef>
 #include <set>
 
 namespace allocd::allocator {
 
 namespace {
+
+// r_debug of link.h with its state as a number: the process can have put anything there, and a value that its
+// enumeration does not hold must not be read as one.
+struct Debug {
+  int version;
+  std::uint64_t map;
+  std::uint64_t brk;
+  int state;
+};
+static_assert(offsetof(Debug, map) == offsetof(r_debug, r_map));
+static_assert(offsetof(Debug, state) == offsetof(r_debug, r_state));
 
 // Address of r_debug by the linker's exported name for it: glibc's is the structure, musl's a pointer to it.
 std::uint64_t find_exported_debug(MemoryReader& memory, std::uint64_t linker) {
@@ -63,13 +75,13 @@ LinkMapWalk walk_link_map(MemoryReader& memory, std::uint64_t executable, std::u
   const Start start = find_debug(memory, executable, linker);
   walk.outcome = start.outcome;
   if (start.outcome != WalkOutcome::ok) return walk;
-  const auto debug = memory.read_value<r_debug>(start.debug);
+  const auto debug = memory.read_value<Debug>(start.debug);
   if (!debug) {
     walk.outcome = WalkOutcome::unreadable;
     return walk;
   }
   std::set<std::uint64_t> seen;
-  auto address = reinterpret_cast<std::uint64_t>(debug->r_map);
+  auto address = debug->map;
   while (address != 0 && walk.objects.size() < kMaxObjects && seen.insert(address).second) {
     const auto node = memory.read_value<link_map>(address);
     if (!node) {
@@ -82,7 +94,7 @@ LinkMapWalk walk_link_map(MemoryReader& memory, std::uint64_t executable, std::u
   }
   if (walk.objects.empty())
     walk.outcome = WalkOutcome::too_early;
-  else if (debug->r_state != r_debug::RT_CONSISTENT)
+  else if (debug->state != r_debug::RT_CONSISTENT)
     walk.outcome = WalkOutcome::changing;
   return walk;
 }

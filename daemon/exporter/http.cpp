@@ -105,15 +105,17 @@ std::string escape_html(std::string_view text) {
 }  // namespace
 
 Head inspect_head(std::string_view bytes) {
+  // Empty lines in front count too: nothing behind them will ever be seen.
+  const Head unfinished = bytes.size() >= kMaxHead ? Head::too_long : Head::incomplete;
   // RFC 9112, 2.2: a server ignores empty lines before the request line.
   while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
-  if (bytes == "\r" || bytes.empty()) return Head::incomplete;
+  if (bytes == "\r" || bytes.empty()) return unfinished;
   // Methods are upper-case words; a TLS hello and most scanners fail here, at their first byte.
   if (!is_upper_letter(bytes.front())) return Head::malformed;
   if (bytes.find("\r\n\r\n") != std::string_view::npos || bytes.find("\n\n") != std::string_view::npos) {
     return Head::complete;
   }
-  return bytes.size() >= kMaxHead ? Head::too_long : Head::incomplete;
+  return unfinished;
 }
 
 bool accepts_gzip(std::string_view accept_encoding) {

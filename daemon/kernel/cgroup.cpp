@@ -68,12 +68,7 @@ class Listing {
   void add_processes(int fd, std::size_t group) {
     // EOPNOTSUPP: a threaded group, its processes are listed by the domain above. ENODEV: just removed.
     if (host::read_file_into(fd, "cgroup.procs", buffer_) != 0) return;
-    std::string_view text = buffer_;
-    while (!text.empty()) {
-      const auto pid = base::parse_u64(base::take_line(text));
-      // 0 stands for a process of another pid namespace, out of our sight.
-      if (pid && *pid > 0 && *pid <= INT_MAX) members_.processes.push_back({static_cast<pid_t>(*pid), group});
-    }
+    visit_group_processes(buffer_, [&](pid_t pid) { members_.processes.push_back({pid, group}); });
   }
 
   Members members_;
@@ -81,6 +76,13 @@ class Listing {
 };
 
 }  // namespace
+
+void visit_group_processes(std::string_view text, const std::function<void(pid_t)>& visit) {
+  while (!text.empty()) {
+    const auto pid = base::parse_u64(base::take_line(text));
+    if (pid && *pid > 0 && *pid <= INT_MAX) visit(static_cast<pid_t>(*pid));
+  }
+}
 
 std::string find_cgroup_mount(const host::Root& root) {
   if (root.exists("/sys/fs/cgroup/cgroup.controllers")) return "/sys/fs/cgroup";

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,10 @@ struct Members {
 
 inline constexpr std::size_t kMaxGroups = 4096;
 inline constexpr std::size_t kMaxDepth = 32;
+
+// Pids in the text of cgroup.procs, one a line and in no order. What is no pid, or stands for a process of
+// another pid namespace (0), is left out.
+void visit_group_processes(std::string_view text, const std::function<void(pid_t)>& visit);
 
 // Where systemd's own hierarchy is mounted: "/sys/fs/cgroup" (v2), or its v1 or hybrid place.
 [[nodiscard]] std::string find_cgroup_mount(const host::Root& root);

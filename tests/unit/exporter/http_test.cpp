@@ -51,6 +51,11 @@ TEST_CASE("a head without end is given up at its limit") {
   const std::string start = "GET / HTTP/1.1\r\nA: ";
   CHECK(inspect_head(start + std::string(kMaxHead - start.size() - 1, 'a')) == Head::incomplete);
   CHECK(inspect_head(start + std::string(kMaxHead - start.size(), 'a')) == Head::too_long);
+  std::string empty_lines;
+  while (empty_lines.size() < kMaxHead) empty_lines += "\r\n";
+  CHECK(inspect_head(empty_lines) == Head::too_long);
+  CHECK(inspect_head(empty_lines.substr(0, kMaxHead - 1)) == Head::incomplete);
+  CHECK(inspect_head(empty_lines.substr(start.size() + start.size() % 2) + start + "a") == Head::too_long);
 }
 
 TEST_CASE("gzip is sent to who takes it") {

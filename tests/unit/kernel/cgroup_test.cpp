@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
@@ -45,6 +47,19 @@ TEST_CASE("cgroup: pids out of sight and rubbish are left out") {
   REQUIRE(members);
   REQUIRE(members->processes.size() == 1);
   CHECK(members->processes[0].pid == 77);
+}
+
+TEST_CASE("cgroup: every pid is visited in its order, also without a last newline") {
+  const auto visited = [](std::string_view text) {
+    std::vector<pid_t> pids;
+    kernel::visit_group_processes(text, [&](pid_t pid) { pids.push_back(pid); });
+    return pids;
+  };
+  CHECK(visited("").empty());
+  CHECK(visited("\n\n").empty());
+  CHECK(visited("7\n3\n3\n") == std::vector<pid_t>{7, 3, 3});
+  CHECK(visited("7\n2147483647") == std::vector<pid_t>{7, 2147483647});
+  CHECK(visited("2147483648\n 7\n7 \n+7\n0x7\n").empty());
 }
 
 TEST_CASE("cgroup: a group that is not there says so, one without a list is empty") {
