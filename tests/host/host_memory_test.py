@@ -5,8 +5,9 @@ where a unit may run. Each figure beside one that something else gives."""
 import json
 import re
 
+import jsonschema
 import pytest
-from allocd_on_host import config
+from allocd_on_host import config, locations
 
 SLEEPER = "[Service]\nExecStart=/bin/sleep 3600\n"
 MODELS = "/run/models"
@@ -26,6 +27,13 @@ def with_expectations(expect: dict, **services: dict) -> str:
 
 def collector(snapshot: dict, name: str) -> dict | None:
     return next((one for one in snapshot["collectors"] if one["name"] == name), None)
+
+
+def check_schema(snapshot: dict) -> None:
+    _, source = locations()
+    schema = json.loads((source / "docs" / "snapshot.schema.json").read_text())
+    found = [f"{e.json_path}: {e.message}" for e in jsonschema.Draft202012Validator(schema).iter_errors(snapshot)]
+    assert found == []
 
 
 def kibibytes(text: str, key: str) -> int:
@@ -87,6 +95,7 @@ def test_the_machine_is_there_with_once(equipped, host):
     host.write("/etc/allocd/once.yaml", config(one={"unit": "one.service"}))
     done = host.run("/usr/bin/allocd", "--once", "--config", "/etc/allocd/once.yaml", timeout=60)
     check_node(host, json.loads(done.stdout)["node"])
+    check_schema(json.loads(done.stdout))
 
 
 def test_expectations_are_compared_and_follow_a_reload(host, allocd):
@@ -170,6 +179,7 @@ def test_costly_reads_show_their_figures_with_age_and_cost(host, allocd):
     if "read" in maps["states"]:
         assert sum(sum(kinds.values()) for kinds in maps["nodes"].values()) > 0
     snapshot = allocd.snapshot()
+    check_schema(snapshot)
     assert collector(snapshot, "costly")["success"]
     assert snapshot["own"]["costly_seconds"] >= smaps["seconds_total"]
 

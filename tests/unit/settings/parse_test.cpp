@@ -118,13 +118,13 @@ TEST_CASE("a key in the wrong place is told its place") {
         "    interval: 10s\n"
         "    ^\n"
         "    hint: 'interval' belongs under 'observe'; known keys: version, mode, persist, "
-        "max_concurrent_restarts, observe, services\n");
+        "max_concurrent_restarts, observe, node, services\n");
   CHECK(report("select: []\n").find("hint: 'select' belongs under 'services.NAME'; ") != std::string::npos);
   CHECK(report("quux: 1\n") ==
         "allocd.yaml:1:1: unknown key 'quux'\n"
         "    quux: 1\n"
         "    ^\n"
-        "    hint: known keys: version, mode, persist, max_concurrent_restarts, observe, services\n");
+        "    hint: known keys: version, mode, persist, max_concurrent_restarts, observe, node, services\n");
 }
 
 TEST_CASE("a value left out is blamed on its key") {
