@@ -76,6 +76,23 @@ void read_program_of(const host::Root& root, const UnitFacts& facts, policy::Uni
       program.has_file_capabilities || (program.is_setuid && !facts.no_new_privileges);
 }
 
+// Whether BindPaths= or BindReadOnlyPaths= shows the host's own file at its own place.
+bool is_bound(const UnitFacts& facts, const std::string& path) {
+  return std::ranges::any_of(facts.bind_paths, [&](const host::BindPath& bind) {
+    const bool is_within =
+        path == bind.destination || path.starts_with(bind.destination == "/" ? "/" : bind.destination + "/");
+    return is_within && bind.source == bind.destination;
+  });
+}
+
+// The library of a service with a root of its own, and all that is preloaded behind it.
+bool are_bound(const UnitFacts& facts, const settings::Service& service, const FoundLibrary& library) {
+  const bool is_inside = library.in_root && facts.root_image.empty();
+  return !is_inside && is_bound(facts, library.path) &&
+         std::ranges::all_of(service.extra_preload,
+                             [&](const std::string& path) { return is_bound(facts, path); });
+}
+
 class Surveyor {
  public:
   Surveyor(const host::Root& root, const Manifest& manifest, const Request& request, Survey& survey)
@@ -124,6 +141,7 @@ class Surveyor {
       input.library_problem = library.problem;
       input.library_is_unfit = library.is_unfit;
       input.library_in_root = library.in_root;
+      input.library_is_bound = are_bound(facts, service, library);
       identity = library.identity;
     }
     survey_.digests[facts.name] = digest_of(service, identity);

@@ -31,6 +31,13 @@ struct EnvironmentFile {
   bool operator==(const EnvironmentFile&) const = default;
 };
 
+// BindPaths= or BindReadOnlyPaths=: what of the host a unit sees at which place.
+struct BindPath {
+  std::string source;
+  std::string destination;
+  bool operator==(const BindPath&) const = default;
+};
+
 // Values as org.freedesktop.systemd1.Unit and .Service give them. Timestamps are CLOCK_REALTIME
 // microseconds, those called monotonic CLOCK_MONOTONIC; 0 for "never".
 struct UnitFacts {
@@ -62,6 +69,7 @@ struct UnitFacts {
   std::vector<std::vector<std::string>> exec_start;  // argv of each ExecStart=, path first
   std::string root_directory;
   std::string root_image;
+  std::vector<BindPath> bind_paths;  // read-only ones too
   bool no_new_privileges = false;
   bool delegate = false;
 
