@@ -95,6 +95,7 @@ struct BusState {
   // systemd's own environment ("NAME=value"): DefaultEnvironment= and `systemctl set-environment`, as of the
   // last time it was connected to or read its unit files again; empty when it does not say.
   std::vector<std::string> manager_environment;
+  std::string systemd_version;  // "252.39-1~deb12u1", read at the same times
   std::uint64_t reconnects = 0;
   std::uint64_t timeouts = 0;  // calls that met their deadline
   std::uint64_t errors = 0;    // calls that failed otherwise

@@ -312,6 +312,8 @@ TEST_CASE("plan: a quadlet gets its container's variables and the library") {
   const std::string mount = "\nVolume=" + std::string(kLibrary) + ":" + kLibrary + ":ro\n";
   CHECK(item.files[0].after->find("[Container]\nEnvironment=\"LD_PRELOAD=") != std::string::npos);
   CHECK(item.files[0].after->find(mount) != std::string::npos);
+  input.persist = settings::Persist::runtime;
+  CHECK(plan_one(input).files[0].path == "/run/containers/systemd/vllm.container.d/zz-allocd.conf");
 }
 
 TEST_CASE("plan: persist runtime writes below /run, and moves what lay in /etc") {
