@@ -31,7 +31,9 @@ constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
     {Reason::unit_down, "The unit is loaded and has no process, so there is nothing to look at.",
      "Nothing, if that is meant. Else `systemctl status {unit}` and `journalctl -u {unit}` say why it is "
      "down."},
-    {Reason::not_configured, "Nothing on disk makes systemd preload the wanted library for this unit.",
+    {Reason::not_configured,
+     "What is on disk does not make systemd set all that the policy asks for: the library, or a variable of "
+     "it.",
      "`allocctl plan {unit}` shows what would be written, `sudo allocctl apply {unit}` writes it. Then "
      "`systemctl restart {unit}` when it may be interrupted."},
     {Reason::not_loaded, "The setting is on disk, but systemd still works with what it read before.",
@@ -41,7 +43,9 @@ constexpr std::array<Words, policy::kReasonNames.names.size()> kWords{{
      "The environment above names each setting with its file and line, and the one that wins. `allocctl plan "
      "{unit}` says whether a drop-in can beat it: then `sudo allocctl apply {unit}`, else remove or correct "
      "it. Then `systemctl restart {unit}`."},
-    {Reason::started_before, "The processes are older than the setting: they run with what was set before.",
+    {Reason::started_before,
+     "The processes are older than the setting, or than one of its variables: they run with what was set "
+     "before.",
      "`systemctl restart {unit}` when it may be interrupted."},
     {Reason::other_allocator, "The process uses another allocator, and the wanted one is not mapped at all.",
      "Find what brings the other library: an LD_PRELOAD set by a wrapper, or a library linked into the "

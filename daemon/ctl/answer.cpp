@@ -100,10 +100,12 @@ Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
   return {kFailure, "", "allocctl: no such view\n"};
 }
 
-// Where allocd was refused a file, this caller may know more.
+// Where allocd was refused a file, this caller may know more; and what no policy asks for, allocd does not
+// read.
 void complete_environment(Snapshot& snapshot, const CommandLine& line) {
   const auto found = find_unit(snapshot, line.unit);
-  if (!found || (*found)->environment.doubts.empty()) return;
+  if (!found || (*found)->source == settings::SelectorKind::cgroup) return;
+  if ((*found)->environment.known && (*found)->environment.doubts.empty()) return;
   auto local = read_local_environment(**found, line.places.bus_address);
   if (!local) return;
   const auto unit = std::ranges::find(snapshot.units, (*found)->name, &Unit::name);

@@ -70,7 +70,8 @@ preflight::PreflightRequest preflight_of(const PlanItem& item, const settings::S
   request.library = service.library;
   // What the unit preloads itself is proved by the unit, which runs with it.
   request.preload_after = service.extra_preload;
-  request.root_directory = unit.root_directory;
+  // What is bound into it is the host's own.
+  if (!unit.library_is_bound) request.root_directory = unit.root_directory;
   for (const auto& [name, value] : item.environment) {
     if (name != policy::kPreloadVariable) request.environment.push_back(fmt::format("{}={}", name, value));
   }

@@ -35,7 +35,7 @@ bool is_unread(const host::UnitFacts& facts, const PlanItem& item) {
   if (item.action == Action::blocked || item.owned_paths.empty()) return false;
   if (facts.need_daemon_reload) return true;
   return std::ranges::any_of(item.owned_paths, [&](const std::string& path) {
-    const bool is_drop_in = path.ends_with(host::kDropInName) && !path.starts_with(host::kSystemQuadlets);
+    const bool is_drop_in = path.ends_with(host::kDropInName) && !host::is_quadlet_path(path);
     return is_drop_in && !is_loaded(facts, path);
   });
 }

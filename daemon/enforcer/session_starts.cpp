@@ -20,7 +20,7 @@ using policy::FusePhase;
 // Whether systemd has each drop-in of the target among the unit's. Quadlets' are podman's to read.
 bool has_loaded(const TargetRecord& target, const host::UnitFacts& facts) {
   return std::ranges::all_of(target.paths, [&](const std::string& path) {
-    const bool is_drop_in = path.ends_with(host::kDropInName) && !path.starts_with(host::kSystemQuadlets);
+    const bool is_drop_in = path.ends_with(host::kDropInName) && !host::is_quadlet_path(path);
     return !is_drop_in || std::ranges::count(facts.drop_in_paths, path) > 0;
   });
 }

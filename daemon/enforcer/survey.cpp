@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "enforcer/digest.hpp"
+#include "enforcer/quadlet.hpp"
 #include "host/drop_in.hpp"
 #include "host/owned_file.hpp"
 #include "policy/selection.hpp"
@@ -46,25 +47,6 @@ const TargetRecord* find_latch(const Manifest& manifest, const UnitFacts& facts)
   return nullptr;
 }
 
-// The file a container was made from, and its drop-ins as podman reads them; nothing when one of them cannot
-// be read: merging would be a guess.
-std::vector<unitfile::SourceText> read_quadlet(const host::Root& root, const UnitFacts& facts,
-                                               const std::string& quadlet) {
-  std::map<std::string, std::string> by_name;
-  for (const auto& directory : host::quadlet_drop_in_directories(quadlet)) {
-    const auto names = root.list_directory(directory);
-    if (!names) continue;
-    for (const auto& name : *names) {
-      if (name.ends_with(".conf")) by_name.emplace(name, fmt::format("{}/{}", directory, name));
-    }
-  }
-  std::vector<std::string> drop_ins;
-  drop_ins.reserve(by_name.size());
-  for (auto& [name, path] : by_name) drop_ins.push_back(std::move(path));
-  auto sources = unitfile::read_sources(root, facts.name, facts.source_path, drop_ins, {});
-  return sources.doubts.empty() ? std::move(sources.files) : std::vector<unitfile::SourceText>{};
-}
-
 void read_program_of(const host::Root& root, const UnitFacts& facts, policy::UnitInput& input) {
   if (facts.exec_start.empty() || facts.exec_start[0].empty()) return;
   const auto program = preflight::read_program(root, facts.exec_start[0][0], facts.root_directory);
@@ -76,12 +58,29 @@ void read_program_of(const host::Root& root, const UnitFacts& facts, policy::Uni
       program.has_file_capabilities || (program.is_setuid && !facts.no_new_privileges);
 }
 
+// Whether BindPaths= or BindReadOnlyPaths= shows the host's own file at its own place.
+bool is_bound(const UnitFacts& facts, const std::string& path) {
+  return std::ranges::any_of(facts.bind_paths, [&](const host::BindPath& bind) {
+    const bool is_within =
+        path == bind.destination || path.starts_with(bind.destination == "/" ? "/" : bind.destination + "/");
+    return is_within && bind.source == bind.destination;
+  });
+}
+
+// The library of a service with a root of its own, and all that is preloaded behind it.
+bool are_bound(const UnitFacts& facts, const settings::Service& service, const FoundLibrary& library) {
+  const bool is_inside = library.in_root && facts.root_image.empty();
+  return !is_inside && is_bound(facts, library.path) &&
+         std::ranges::all_of(service.extra_preload,
+                             [&](const std::string& path) { return is_bound(facts, path); });
+}
+
 class Surveyor {
  public:
   Surveyor(const host::Root& root, const Manifest& manifest, const Request& request, Survey& survey)
       : root_(root), manifest_(manifest), request_(request), survey_(survey) {}
 
-  void add(const UnitFacts& facts, const std::vector<std::string>& manager_environment) {
+  void add(const UnitFacts& facts, const unitfile::Machine& machine) {
     policy::UnitInput input;
     input.name = facts.name;
     input.service = policy::find_service(*survey_.settings, facts.name);
@@ -93,7 +92,7 @@ class Surveyor {
     input.root_image = facts.root_image;
     input.on_disk = owned_files_of(facts);
     if (input.service != nullptr && input.service->allocator != Wanted::any)
-      add_wanted(facts, manager_environment, input);
+      add_wanted(facts, machine, input);
     survey_.inputs.push_back(std::move(input));
   }
 
@@ -107,15 +106,13 @@ class Surveyor {
     return files;
   }
 
-  void add_wanted(const UnitFacts& facts, const std::vector<std::string>& manager_environment,
-                  policy::UnitInput& input) {
+  void add_wanted(const UnitFacts& facts, const unitfile::Machine& machine, policy::UnitInput& input) {
     const auto& service = *input.service;
     input.persist = settings::effective_persist(*survey_.settings, service);
     input.covers_template = policy::covers_template(*survey_.settings, service, facts.name);
-    input.sources = unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths,
-                                           manager_environment);
-    if (const auto quadlet = host::quadlet_of(facts.source_path))
-      input.quadlet = read_quadlet(root_, facts, *quadlet);
+    input.sources =
+        unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths, machine);
+    input.quadlet = read_quadlet(root_, facts);
     read_program_of(root_, facts, input);
     std::string identity;
     if (service.allocator != Wanted::glibc) {
@@ -124,6 +121,7 @@ class Surveyor {
       input.library_problem = library.problem;
       input.library_is_unfit = library.is_unfit;
       input.library_in_root = library.in_root;
+      input.library_is_bound = are_bound(facts, service, library);
       identity = library.identity;
     }
     survey_.digests[facts.name] = digest_of(service, identity);
@@ -182,7 +180,8 @@ void add_stand_ins(Survey& survey) {
 
 std::vector<policy::OwnedFile> read_owned_files(const host::Root& root, uid_t owner) {
   std::vector<policy::OwnedFile> files;
-  for (const auto units : {host::kSystemUnits, host::kRuntimeUnits, host::kSystemQuadlets}) {
+  for (const auto units :
+       {host::kSystemUnits, host::kRuntimeUnits, host::kSystemQuadlets, host::kRuntimeQuadlets}) {
     const auto names = root.list_directory(units);
     if (!names) continue;
     for (const auto& directory : *names) {
@@ -214,7 +213,8 @@ base::Result<Survey> take_survey(const host::Root& root, const settings::Setting
   if (!environment) return std::unexpected(environment.error());
   survey.units = watch.units();
   Surveyor surveyor(root, manifest, request, survey);
-  for (const auto& [name, facts] : survey.units) surveyor.add(facts, *environment);
+  const auto machine = unitfile::read_machine(root, *environment, control.version().value_or(""));
+  for (const auto& [name, facts] : survey.units) surveyor.add(facts, machine);
   add_stand_ins(survey);
   return survey;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace allocd::host {
@@ -33,12 +34,18 @@ std::optional<std::string> quadlet_of(std::string_view source_path) {
   return std::string(name);
 }
 
+bool is_quadlet_path(std::string_view path) {
+  return std::ranges::any_of(std::array{kRuntimeQuadlets, kSystemQuadlets}, [&](std::string_view quadlets) {
+    return path.starts_with(quadlets) && path.substr(quadlets.size()).starts_with('/');
+  });
+}
+
 std::vector<std::string> quadlet_drop_in_directories(std::string_view quadlet) {
   std::vector<std::string> owners{std::string(quadlet)};
   if (auto whole = template_of(quadlet)) owners.push_back(std::move(*whole));
   std::vector<std::string> directories;
-  for (const std::string_view base : {std::string_view("/run/containers/systemd"), kSystemQuadlets,
-                                      std::string_view("/usr/share/containers/systemd")}) {
+  for (const std::string_view base :
+       {kRuntimeQuadlets, kSystemQuadlets, std::string_view("/usr/share/containers/systemd")}) {
     for (const auto& owner : owners) directories.push_back(drop_in_directory(base, owner));
   }
   return directories;
@@ -55,7 +62,9 @@ std::vector<std::string> owned_paths_of(std::string_view unit, std::string_view 
   for (const auto units : {kSystemUnits, kRuntimeUnits}) {
     for (const auto& owner : owners) add(units, owner);
   }
-  if (const auto quadlet = quadlet_of(source_path)) add(kSystemQuadlets, *quadlet);
+  if (const auto quadlet = quadlet_of(source_path)) {
+    for (const auto quadlets : {kRuntimeQuadlets, kSystemQuadlets}) add(quadlets, *quadlet);
+  }
   return paths;
 }
 

@@ -17,6 +17,7 @@ inline constexpr std::string_view kEnvironmentFileName = "zz-allocd.env";
 inline constexpr std::string_view kSystemUnits = "/etc/systemd/system";
 inline constexpr std::string_view kRuntimeUnits = "/run/systemd/system";
 inline constexpr std::string_view kSystemQuadlets = "/etc/containers/systemd";
+inline constexpr std::string_view kRuntimeQuadlets = "/run/containers/systemd";
 
 inline constexpr std::string_view kTransientUnits = "/run/systemd/transient/";
 
@@ -31,6 +32,9 @@ inline constexpr std::string_view kTransientUnits = "/run/systemd/transient/";
 
 // "vllm.container" for a source in a quadlet directory; nothing for any other.
 [[nodiscard]] std::optional<std::string> quadlet_of(std::string_view source_path);
+
+// Whether a path lies where quadlets do: podman's generator reads it, systemd does not.
+[[nodiscard]] bool is_quadlet_path(std::string_view path);
 
 // Where podman looks for drop-ins of a quadlet, first come first served for each name.
 [[nodiscard]] std::vector<std::string> quadlet_drop_in_directories(std::string_view quadlet);

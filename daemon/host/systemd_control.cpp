@@ -124,6 +124,19 @@ base::Result<std::vector<std::string>> SystemdControl::environment() {
   return environment;
 }
 
+base::Result<std::string> SystemdControl::version() {
+  auto connected = bus();
+  if (!connected) return std::unexpected(connected.error());
+  BusError error;
+  char* text = nullptr;
+  const int result = sd_bus_get_property_string(*connected, kSystemd, kManagerPath, kManager, "Version",
+                                                &error.error, &text);
+  if (result < 0) return base::fault_from_errno("read", "systemd's version", -result);
+  std::string version(text);
+  std::free(text);
+  return version;
+}
+
 base::Result<std::uint64_t> SystemdControl::boot_usec() {
   auto connected = bus();
   if (!connected) return std::unexpected(connected.error());

@@ -39,6 +39,8 @@ class SystemdControl {
   [[nodiscard]] base::Result<void> reset_failed(const std::string& unit);
   // "NAME=value" of the manager: what every service inherits.
   [[nodiscard]] base::Result<std::vector<std::string>> environment();
+  // Which systemd it is: "252.39-1~deb12u1".
+  [[nodiscard]] base::Result<std::string> version();
   // When this boot's systemd began (UserspaceTimestamp): another number with each boot, the same over
   // reloads.
   [[nodiscard]] base::Result<std::uint64_t> boot_usec();

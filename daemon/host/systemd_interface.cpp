@@ -76,6 +76,17 @@ int parse_environment(sd_bus_message* reply, std::vector<std::string>& out) {
   return result < 0 ? result : 0;
 }
 
+BusCall version_call() {
+  return property_call("Version");
+}
+
+int parse_version(sd_bus_message* reply, std::string& out) {
+  const char* text = nullptr;
+  const int result = sd_bus_message_read(reply, "v", "s", &text);
+  if (result > 0) out = text;
+  return result < 0 ? result : 0;
+}
+
 int append_patterns(sd_bus_message* call, const std::vector<std::string>& patterns) {
   int result = sd_bus_message_append(call, "as", 0);  // any state
   if (result >= 0) result = sd_bus_message_open_container(call, 'a', "s");

@@ -42,6 +42,9 @@ inline constexpr const char* kNameOwnerRule =
 // The environment of the manager; and its answer, 0 or a negative errno value.
 [[nodiscard]] BusCall environment_call();
 [[nodiscard]] int parse_environment(sd_bus_message* reply, std::vector<std::string>& out);
+// Which systemd it is; and its answer, 0 or a negative errno value.
+[[nodiscard]] BusCall version_call();
+[[nodiscard]] int parse_version(sd_bus_message* reply, std::string& out);
 // Arguments of ListUnitsByPatterns: units in any state. 0 or a negative errno value.
 [[nodiscard]] int append_patterns(sd_bus_message* call, const std::vector<std::string>& patterns);
 // The answer of ListUnits and ListUnitsByPatterns. 0 or a negative errno value.

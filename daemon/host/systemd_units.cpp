@@ -129,6 +129,14 @@ void SystemdUnits::ask_manager() {
       state_.manager_environment = std::move(environment);
     }
   });
+  calls_.call(version_call(), [this](const CallReply& reply) {
+    std::string version;
+    if (reply.outcome == CallOutcome::timed_out) {
+      count_failure(reply);
+    } else if (reply.outcome == CallOutcome::answered && parse_version(reply.message, version) == 0) {
+      state_.systemd_version = std::move(version);
+    }
+  });
 }
 
 // ---- reading

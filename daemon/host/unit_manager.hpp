@@ -32,6 +32,13 @@ struct EnvironmentFile {
   bool operator==(const EnvironmentFile&) const = default;
 };
 
+// BindPaths= or BindReadOnlyPaths=: what of the host a unit sees at which place.
+struct BindPath {
+  std::string source;
+  std::string destination;
+  bool operator==(const BindPath&) const = default;
+};
+
 // Values as org.freedesktop.systemd1.Unit and .Service give them. Timestamps are CLOCK_REALTIME
 // microseconds, those called monotonic CLOCK_MONOTONIC; 0 for "never".
 struct UnitFacts {
@@ -63,6 +70,7 @@ struct UnitFacts {
   std::vector<std::vector<std::string>> exec_start;  // argv of each ExecStart=, path first
   std::string root_directory;
   std::string root_image;
+  std::vector<BindPath> bind_paths;  // read-only ones too
   bool no_new_privileges = false;
   bool delegate = false;
   std::optional<int> numa_policy;   // NUMAPolicy=, as set_mempolicy(2) counts them; nothing: not set
@@ -92,6 +100,7 @@ struct BusState {
   // systemd's own environment ("NAME=value"): DefaultEnvironment= and `systemctl set-environment`, as of the
   // last time it was connected to or read its unit files again; empty when it does not say.
   std::vector<std::string> manager_environment;
+  std::string systemd_version;  // "252.39-1~deb12u1", read at the same times
   std::uint64_t reconnects = 0;
   std::uint64_t timeouts = 0;  // calls that met their deadline
   std::uint64_t errors = 0;    // calls that failed otherwise

@@ -111,6 +111,17 @@ int read_environment_files(sd_bus_message* reply, UnitFacts& facts) {
   return result < 0 ? result : sd_bus_message_exit_container(reply);
 }
 
+// source, destination, whether a missing source is ignored, mount flags
+int read_bind_paths(sd_bus_message* reply, UnitFacts& facts) {
+  int result = sd_bus_message_enter_container(reply, 'a', "(ssbt)");
+  if (result <= 0) return result < 0 ? result : -EBADMSG;
+  const char* source = nullptr;
+  const char* destination = nullptr;
+  while ((result = sd_bus_message_read(reply, "(ssbt)", &source, &destination, nullptr, nullptr)) > 0)
+    facts.bind_paths.push_back({.source = source, .destination = destination});
+  return result < 0 ? result : sd_bus_message_exit_container(reply);
+}
+
 // One command: path, argv, and eight numbers about its last run. With `@` in the unit file argv[0] is not
 // the path; what is executed is the path.
 int read_command(sd_bus_message* reply, std::vector<std::string>& argv) {
@@ -171,6 +182,8 @@ constexpr std::array kProperties{
     Property{"ExecStart", "a(sasbttttuii)", read_exec_start},
     Property{"RootDirectory", "s", read_text<&UnitFacts::root_directory>},
     Property{"RootImage", "s", read_text<&UnitFacts::root_image>},
+    Property{"BindPaths", "a(ssbt)", read_bind_paths},
+    Property{"BindReadOnlyPaths", "a(ssbt)", read_bind_paths},
     Property{"NoNewPrivileges", "b", read_flag<&UnitFacts::no_new_privileges>},
     Property{"Delegate", "b", read_flag<&UnitFacts::delegate>},
     Property{"NUMAPolicy", "i", read_numa_policy},

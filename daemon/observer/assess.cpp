@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernel/system.hpp"
+#include "policy/preload.hpp"
 
 namespace allocd::observer {
 
@@ -42,6 +43,16 @@ policy::ProcessFacts to_facts(const snapshot::Process& process, settings::Wanted
   return facts;
 }
 
+policy::KnownStart decide_start(const snapshot::DropIn& drop_in) {
+  using policy::DropInPhase;
+  using policy::KnownStart;
+  const bool is_in_force = drop_in.loaded && drop_in.state == policy::DropInState::intact;
+  if (!is_in_force || drop_in.phase == DropInPhase::none || drop_in.phase == DropInPhase::rolled_back)
+    return KnownStart::unknown;
+  const bool is_waiting = drop_in.phase == DropInPhase::waiting && !drop_in.restarted;
+  return is_waiting ? KnownStart::before : KnownStart::after;
+}
+
 }  // namespace
 
 policy::UnitSetting make_unit_setting(const snapshot::Unit& unit, const host::UnitFacts* facts,
@@ -73,11 +84,19 @@ void add_files(const UnitFilesView& files, policy::UnitSetting& setting, snapsho
   setting.drop_in_loaded = files.drop_in.loaded;
   setting.is_tampered = files.drop_in.state == policy::DropInState::tampered;
   setting.starts_script = files.starts_script;
+  setting.is_quadlet = files.is_quadlet;
+  if (!files.is_quadlet) return;
+  // What the service itself has, the container does not.
+  setting.environment = policy::list_container_environment(setting.exec_start);
+  setting.unset_environment.clear();
+  setting.has_environment_files = false;
+  setting.starts_script = false;
 }
 
 void add_record(const enforcer::TargetRecord& record, const host::UnitFacts& facts,
                 policy::UnitSetting& setting, snapshot::Unit& unit) {
   describe_drop_in(record, facts, unit.drop_in);
+  setting.start = decide_start(unit.drop_in);
   // Latched before its files are gone: until then they are what counts.
   if (setting.drop_in_present) return;
   setting.rolled_back = record.rolled_back;
@@ -103,8 +122,10 @@ void assess(snapshot::Unit& unit, policy::UnitSetting setting, const Gaps& gaps)
     unit.processes[i].reason = reason;
   }
   unit.assessment = policy::assess_unit(unit.wanted, setting, facts);
-  if (unit.assessment.state == policy::State::pending_restart)
-    unit.pending_restart_seconds = std::max(0.0, now - view.loaded_at);
+  if (unit.assessment.state == policy::State::pending_restart) {
+    const double since = view.loaded_at > 0 ? view.loaded_at : unit.drop_in.applied_at;
+    unit.pending_restart_seconds = since > 0 ? std::max(0.0, now - since) : 0;
+  }
 }
 
 }  // namespace allocd::observer

@@ -65,7 +65,7 @@ snapshot::DropIn read_drop_in(const host::Root& root, const host::UnitFacts& fac
   snapshot::DropIn drop_in;
   auto paths = host::drop_in_paths_of(facts.name);
   for (const auto& path : host::owned_paths_of(facts.name, facts.source_path)) {
-    if (path.starts_with(host::kSystemQuadlets) && path.ends_with(host::kDropInName)) paths.push_back(path);
+    if (host::is_quadlet_path(path) && path.ends_with(host::kDropInName)) paths.push_back(path);
   }
   const auto is_loaded = [&](const std::string& path) {
     return std::ranges::count(facts.drop_in_paths, path) > 0;

@@ -23,7 +23,7 @@ constexpr milliseconds kDebounce{250};
 // Where directories of drop-ins come and go.
 bool is_unit_directory(const std::string& directory) {
   return directory == host::kSystemUnits || directory == host::kRuntimeUnits ||
-         directory == host::kSystemQuadlets;
+         directory == host::kSystemQuadlets || directory == host::kRuntimeQuadlets;
 }
 
 // One problem for one message, however long it lasts.

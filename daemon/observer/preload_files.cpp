@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <utility>
+
+#include "host/drop_in.hpp"
+#include "policy/desired.hpp"
 
 namespace allocd::observer {
 
@@ -19,15 +23,21 @@ double to_seconds(const timespec& time) {
 bool mentions_preload(const host::Root& root, const std::string& path) {
   const auto text = root.read_file(path, kMaxUnitFile);
   // A file we may not read may say anything.
-  return !text || text->find("LD_PRELOAD") != std::string::npos ||
-         text->find("EnvironmentFile") != std::string::npos;
+  return !text || text->contains("EnvironmentFile") ||
+         std::ranges::any_of(policy::kVariables, [&](const auto name) { return text->contains(name); });
 }
 
 }  // namespace
 
 double PreloadFiles::loaded_at(const host::UnitFacts& facts, double units_loaded_at) {
   auto paths = facts.drop_in_paths;
-  paths.push_back(facts.fragment_path);
+  if (host::quadlet_of(facts.source_path)) {
+    // Its unit is made anew with each daemon-reload, and its time says nothing.
+    paths = host::owned_paths_of(facts.name, facts.source_path);
+    paths.push_back(facts.source_path);
+  } else {
+    paths.push_back(facts.fragment_path);
+  }
   Setting setting = setting_of(facts);
   const auto [known, is_new] = loaded_.try_emplace(facts.name);
   if (is_new) {
@@ -45,7 +55,9 @@ void PreloadFiles::forget_unless(const std::function<bool(const std::string&)>& 
 PreloadFiles::Setting PreloadFiles::setting_of(const host::UnitFacts& facts) {
   Setting setting{{}, facts.unset_environment, {facts.root_directory}, {}};
   for (const std::string& variable : facts.environment) {
-    if (variable.starts_with("LD_PRELOAD=")) setting.front().push_back(variable);
+    const auto name = std::string_view(variable).substr(0, variable.find('='));
+    if (std::ranges::find(policy::kVariables, name) != policy::kVariables.end())
+      setting.front().push_back(variable);
   }
   for (const auto& file : facts.environment_files) setting.back().push_back(file.path);
   // A wrapper may set or clear it.

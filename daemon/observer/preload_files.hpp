@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Since when systemd gives a unit's new processes what it gives them today, as far as preloads go.
+// Since when systemd gives a unit's new processes what it gives them today, as far as a policy has a say in
+// it: preloads, MALLOC_CONF and GLIBC_TUNABLES.
 //
 // Two views. The files: when those that name one of the variables last changed, by modification or by change
 // of status, as a copy or a rename can bring an old modification time along. systemd's: when it last read its
@@ -26,8 +27,8 @@ class PreloadFiles {
  public:
   explicit PreloadFiles(const host::Root& root) : root_(root) {}
 
-  // Seconds since the epoch; 0 when nothing in the unit's files speaks of a preload. `units_loaded_at`: when
-  // systemd last read its unit files, 0 when that is not known.
+  // Seconds since the epoch; 0 when nothing in the unit's files speaks of one of them. `units_loaded_at`:
+  // when systemd last read its unit files, 0 when that is not known.
   [[nodiscard]] double loaded_at(const host::UnitFacts& facts, double units_loaded_at);
   // Drops what is remembered of units that `is_watched` does not know.
   void forget_unless(const std::function<bool(const std::string&)>& is_watched);

@@ -13,6 +13,7 @@
 #include "observer/role_sums.hpp"
 #include "observer/selection.hpp"
 #include "policy/selection.hpp"
+#include "policy/wanted_variables.hpp"
 
 namespace allocd::observer {
 
@@ -117,6 +118,7 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
                                    const host::BusState& bus, Clock::time_point now) {
   ++number_;
   Run run{.settings = settings, .bus = bus, .now = now};
+  refresh_machine(bus);
   enforcer_.refresh();
   grounds_.clear();
   run.snapshot.enforcer = enforcer_.summary();
@@ -128,6 +130,17 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
   add_cgroups(run);
   finish(run);
   return std::move(run.snapshot);
+}
+
+// Specifiers are what they were when systemd last read its unit files.
+void Sampler::refresh_machine(const host::BusState& bus) {
+  const bool is_same = machine_read_ && machine_read_ == bus.units_load_usec &&
+                       bus.manager_environment == machine_.manager_environment &&
+                       bus.systemd_version == systemd_version_;
+  if (is_same) return;
+  machine_ = unitfile::read_machine(root_, bus.manager_environment, bus.systemd_version);
+  machine_read_ = bus.units_load_usec;
+  systemd_version_ = bus.systemd_version;
 }
 
 void Sampler::add_unit(Run& run, const host::UnitFacts& facts) {
@@ -149,8 +162,10 @@ policy::UnitSetting Sampler::make_setting(const Run& run, snapshot::Unit& unit, 
   auto setting = make_unit_setting(unit, &facts, gaps);
   // Where nothing is asked for, nothing is read.
   if (unit.wanted == settings::Wanted::any || !setting.bus_available) return setting;
-  const auto& files = unit_files_.look(facts, run.bus.manager_environment, kernel::realtime_now());
+  const auto& files = unit_files_.look(facts, machine_, kernel::realtime_now());
   add_files(files, setting, unit);
+  if (const auto* service = policy::find_service(run.settings, facts.name))
+    setting.wanted_variables = policy::decide_wanted_variables(*service, setting);
   const double loaded_at = preload_files_.loaded_at(facts, from_usec(run.bus.units_load_usec));
   setting.loaded_at = std::max(loaded_at, files.changed_at);
   const auto* record = enforcer_.find(facts);

@@ -71,6 +71,7 @@ class Sampler {
 
  private:
   struct Run;  // one sample in the making
+  void refresh_machine(const host::BusState& bus);
   Gaps sample_unit(Run& run, snapshot::Unit& unit);
   void add_unit(Run& run, const host::UnitFacts& facts);
   [[nodiscard]] policy::UnitSetting make_setting(const Run& run, snapshot::Unit& unit,
@@ -88,6 +89,9 @@ class Sampler {
   const host::Root& root_;
   PreloadFiles preload_files_;
   UnitFiles unit_files_;
+  unitfile::Machine machine_;
+  std::optional<std::uint64_t> machine_read_;  // units_load_usec then
+  std::string systemd_version_;                // likewise
   EnforcerView enforcer_;
   PolicyDigests policy_digests_;
   GroundsByUnit grounds_;

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
+#include "enforcer/quadlet.hpp"
 #include "host/drop_in.hpp"
 #include "host/system_directories.hpp"
+#include "policy/candidate.hpp"
 #include "policy/desired.hpp"
+#include "policy/preload.hpp"
 #include "unitfile/checksum.hpp"
 #include "unitfile/read.hpp"
 
@@ -19,8 +21,6 @@ namespace {
 
 using unitfile::EnvironmentFileText;
 using unitfile::Origin;
-
-constexpr std::array kShown{policy::kPreloadVariable, policy::kMallocConfVariable, policy::kTunablesVariable};
 
 std::string directory_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
@@ -52,7 +52,7 @@ std::vector<std::string> list_doubts(const unitfile::UnitSources& sources,
       doubts.push_back(place +
                        fmt::format("there is no file {}; systemd does not start the unit", file.path));
   }
-  for (const auto name : kShown) {
+  for (const auto name : policy::kVariables) {
     const auto found = environment.variables.find(std::string(name));
     if (found == environment.variables.end()) continue;
     for (const auto& each : found->second.contributions) {
@@ -70,7 +70,7 @@ snapshot::Environment to_environment(const unitfile::UnitSources& sources,
                                      const unitfile::Environment& environment) {
   snapshot::Environment shown;
   shown.known = true;
-  for (const auto name : kShown) {
+  for (const auto name : policy::kVariables) {
     const auto found = environment.variables.find(std::string(name));
     if (found != environment.variables.end()) shown.variables.push_back(to_shown(name, found->second));
   }
@@ -102,6 +102,25 @@ bool is_whole(const unitfile::UnitSources& sources, const host::UnitFacts& facts
   return std::ranges::all_of(facts.environment_files, [&](const host::EnvironmentFile& loaded) {
     return std::ranges::count(files, loaded.path, &unitfile::EnvironmentFilePath::path) > 0;
   });
+}
+
+// Of the three variables alone.
+unitfile::Environment keep_shown(unitfile::Environment environment) {
+  std::erase_if(environment.variables, [](const auto& entry) {
+    return std::ranges::find(policy::kVariables, entry.first) == policy::kVariables.end();
+  });
+  return environment;
+}
+
+policy::PreloadSources to_preload_sources(const unitfile::UnitSources& sources,
+                                          const unitfile::Environment& environment,
+                                          const unitfile::Variable& preload) {
+  auto others = keep_shown(environment).variables;
+  others.erase(std::string(policy::kPreloadVariable));
+  return {.variable = preload,
+          .unread = list_unread(sources, preload),
+          .others = std::move(others),
+          .own = keep_shown(unitfile::compute_environment(policy::without_owned(sources)))};
 }
 
 const unitfile::Contribution* find_winner(const unitfile::Variable& variable) {
@@ -154,17 +173,38 @@ void doubt_temporary_files(unitfile::UnitSources& sources) {
   }
 }
 
+// Whether podman's generator has read our drop-in: the client is told to set what it sets.
+bool is_in_command(const snapshot::DropIn& drop_in, const unitfile::Environment& environment,
+                   const host::UnitFacts& facts) {
+  const auto told = policy::list_container_environment(facts.exec_start);
+  bool is_told = false;
+  for (const auto& [name, variable] : environment.variables) {
+    for (const auto& each : variable.contributions) {
+      if (each.path != drop_in.path || !each.wins) continue;
+      if (std::ranges::count(told, fmt::format("{}={}", name, each.value)) == 0) return false;
+      is_told = true;
+    }
+  }
+  return is_told;
+}
+
+unitfile::Variable find_before(const policy::PreloadSources& before, const std::string& name) {
+  if (name == policy::kPreloadVariable) return before.variable;
+  const auto found = before.others.find(name);
+  return found == before.others.end() ? unitfile::Variable{} : found->second;
+}
+
 }  // namespace
 
-const UnitFilesView& UnitFiles::look(const host::UnitFacts& facts,
-                                     const std::vector<std::string>& manager_environment, double now) {
+const UnitFilesView& UnitFiles::look(const host::UnitFacts& facts, const unitfile::Machine& machine,
+                                     double now) {
   Known& known = units_[facts.name];
-  auto key = key_of(facts, manager_environment);
+  auto key = key_of(facts, machine);
   const bool is_same = !known.is_first && known.generation == generation_ && known.key == key;
   if (is_same && is_current(known.stamps)) return known.view;
   known.key = std::move(key);
   known.generation = generation_;
-  read(facts, manager_environment, now, known);
+  read(facts, machine, now, known);
   return known.view;
 }
 
@@ -175,14 +215,17 @@ void UnitFiles::forget_unless(const std::function<bool(const std::string&)>& is_
   index_directories();
 }
 
-UnitFiles::Key UnitFiles::key_of(const host::UnitFacts& facts,
-                                 const std::vector<std::string>& manager_environment) {
+UnitFiles::Key UnitFiles::key_of(const host::UnitFacts& facts, const unitfile::Machine& machine) {
   Key key{{facts.fragment_path, facts.source_path, facts.root_directory},
           facts.drop_in_paths,
-          manager_environment,
+          machine.manager_environment,
           {}};
   for (const auto& file : facts.environment_files) key.back().push_back(file.path);
   if (!facts.exec_start.empty()) key.push_back(facts.exec_start.front());
+  for (const auto& [specifier, value] : machine.specifiers) key.push_back({{specifier}, value});
+  for (const auto& [text, place] : machine.manager_places)
+    key.push_back({text, fmt::format("{}:{}", place.path, place.line)});
+  key.push_back({fmt::format("{}", machine.systemd_version)});
   return key;
 }
 
@@ -207,40 +250,41 @@ bool UnitFiles::is_current(const Stamps& stamps) const {
 }
 
 // Stamps are taken between two reads: what changes after them is seen by the next look.
-void UnitFiles::read(const host::UnitFacts& facts, const std::vector<std::string>& manager_environment,
-                     double now, Known& known) {
+void UnitFiles::read(const host::UnitFacts& facts, const unitfile::Machine& machine, double now,
+                     Known& known) {
   ++reads_;
   const auto read_sources = [&] {
-    auto sources = unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths,
-                                          manager_environment);
+    auto sources =
+        unitfile::read_sources(root_, facts.name, facts.fragment_path, facts.drop_in_paths, machine);
     doubt_temporary_files(sources);
     return sources;
   };
-  known.stamps = stamp_all(list_paths(read_sources(), facts));
-  const auto sources = read_sources();
+  auto paths = list_paths(read_sources(), facts);
+  for (auto& file : enforcer::read_quadlet(root_, facts)) paths.push_back(std::move(file.path));
+  known.stamps = stamp_all(paths);
+  const auto unit_sources = read_sources();
+  const auto quadlet = enforcer::read_quadlet(root_, facts);
+  const bool is_quadlet = !quadlet.empty();
+  const auto sources = is_quadlet ? policy::quadlet_sources(quadlet, unit_sources.specifiers) : unit_sources;
   const auto environment = unitfile::compute_environment(sources);
   const auto found = environment.variables.find(std::string(policy::kPreloadVariable));
   const unitfile::Variable preload =
       found == environment.variables.end() ? unitfile::Variable{} : found->second;
 
   UnitFilesView& view = known.view;
-  const bool is_changed = view.preload && (view.preload->variable.value != preload.value ||
-                                           view.preload->variable.is_set != preload.is_set);
-  const auto* winner = find_winner(preload);
-  if (winner != nullptr && winner->origin == Origin::environment_file && (known.is_first || is_changed)) {
-    const auto at = stamp(winner->path);
-    view.changed_at = static_cast<double>(std::max(at.modified, at.changed)) * 1e-9;
-  } else if (is_changed) {
-    view.changed_at = now;
-  }
+  for (const auto name : policy::kVariables)
+    note_change(environment, std::string(name), now, known.is_first, view);
   view.preload.reset();
-  if (is_whole(sources, facts)) view.preload = policy::PreloadSources{preload, list_unread(sources, preload)};
+  if (is_quadlet || is_whole(sources, facts))
+    view.preload = to_preload_sources(sources, environment, preload);
   view.environment = to_environment(sources, environment);
   view.drop_in = read_drop_in(root_, facts);
+  view.is_quadlet = is_quadlet;
+  if (is_quadlet) view.drop_in.loaded = is_in_command(view.drop_in, environment, facts);
   view.starts_script = read_starts_script(root_, facts);
   const Stamp program = stamp(program_of(facts));
-  view.digest = fmt::format("{} {} {} {} {} {}", digest_texts(sources), program.error, program.inode,
-                            program.size, program.modified, program.changed);
+  view.digest = fmt::format("{} {} {} {} {} {}", digest_texts(unit_sources) + digest_texts(sources),
+                            program.error, program.inode, program.size, program.modified, program.changed);
   known.is_first = false;
 
   std::set<std::string> directories;
@@ -249,6 +293,27 @@ void UnitFiles::read(const host::UnitFacts& facts, const std::vector<std::string
   if (auto& before = directories_of_[facts.name]; before != directories) {
     before = std::move(directories);
     index_directories();
+  }
+}
+
+// When a variable came to what it is, where systemd need not read its own files for that.
+void UnitFiles::note_change(const unitfile::Environment& environment, const std::string& name, double now,
+                            bool is_first, UnitFilesView& view) const {
+  const auto found = environment.variables.find(name);
+  const unitfile::Variable variable =
+      found == environment.variables.end() ? unitfile::Variable{} : found->second;
+  bool is_changed = false;
+  if (view.preload) {
+    const auto before = find_before(*view.preload, name);
+    is_changed = before.value != variable.value || before.is_set != variable.is_set;
+  }
+  const auto* winner = find_winner(variable);
+  if (winner != nullptr && winner->origin == Origin::environment_file && (is_first || is_changed)) {
+    const auto at = stamp(winner->path);
+    view.changed_at =
+        std::max(view.changed_at, static_cast<double>(std::max(at.modified, at.changed)) * 1e-9);
+  } else if (is_changed) {
+    view.changed_at = now;
   }
 }
 

@@ -20,6 +20,7 @@
 #include "host/unit_manager.hpp"
 #include "policy/assess.hpp"
 #include "snapshot/model.hpp"
+#include "unitfile/machine.hpp"
 
 namespace allocd::observer {
 
@@ -28,8 +29,10 @@ struct UnitFilesView {
   std::optional<policy::PreloadSources> preload;
   snapshot::Environment environment;
   snapshot::DropIn drop_in;  // path, state and loaded; the rest is the enforcer's
-  // When an environment file last changed what LD_PRELOAD comes to, seconds since the epoch; 0: none did.
+  // When an environment file last changed what one of the variables comes to, seconds since the epoch; 0:
+  // none did.
   double changed_at = 0;
+  bool is_quadlet = false;     // all of the above is of the container that the unit starts
   bool starts_script = false;  // ExecStart= starts a shell, or a script for one
   std::string digest;          // of the unit's files' texts and the program's state; not of environment files
 };
@@ -39,8 +42,8 @@ class UnitFiles {
   explicit UnitFiles(const host::Root& root) : root_(root) {}
 
   // Valid until the next call. `now` in seconds since the epoch.
-  [[nodiscard]] const UnitFilesView& look(const host::UnitFacts& facts,
-                                          const std::vector<std::string>& manager_environment, double now);
+  [[nodiscard]] const UnitFilesView& look(const host::UnitFacts& facts, const unitfile::Machine& machine,
+                                          double now);
   // The next look at each unit reads its files again, whatever their times say.
   void distrust() { ++generation_; }
   void forget_unless(const std::function<bool(const std::string&)>& is_watched);
@@ -70,13 +73,13 @@ class UnitFiles {
     bool is_first = true;
   };
 
-  [[nodiscard]] static Key key_of(const host::UnitFacts& facts,
-                                  const std::vector<std::string>& manager_environment);
+  [[nodiscard]] static Key key_of(const host::UnitFacts& facts, const unitfile::Machine& machine);
   [[nodiscard]] Stamp stamp(const std::string& path) const;
   [[nodiscard]] Stamps stamp_all(const std::vector<std::string>& paths) const;
   [[nodiscard]] bool is_current(const Stamps& stamps) const;
-  void read(const host::UnitFacts& facts, const std::vector<std::string>& manager_environment, double now,
-            Known& known);
+  void read(const host::UnitFacts& facts, const unitfile::Machine& machine, double now, Known& known);
+  void note_change(const unitfile::Environment& environment, const std::string& name, double now,
+                   bool is_first, UnitFilesView& view) const;
   void index_directories();
 
   const host::Root& root_;

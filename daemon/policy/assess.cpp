@@ -72,6 +72,7 @@ StateAndReason blame_setting(Setting setting) {
     case Setting::silent:
     case Setting::contradicts:
     case Setting::deleted:
+    case Setting::incomplete:
       return {State::not_applied, Reason::not_configured};
     case Setting::not_loaded:
       return {State::not_applied, Reason::not_loaded};
@@ -100,6 +101,22 @@ StateAndReason judge_wrong(Kind wanted, Kind active, const SettingView& view, co
   return {State::violation, reason_of_wrong_malloc(wanted, active, view, process)};
 }
 
+// Whether it runs with the variables of before. Where the enforcer knows, its word counts more than times: a
+// file that was lost and put back is younger than the process that has what it says.
+bool has_old_variables(const SettingView& view, const ProcessFacts& process) {
+  if (view.start == KnownStart::before) return view.setting == Setting::asks;
+  if (view.start == KnownStart::after || !view.wants_variables) return false;
+  return process.started_at < view.loaded_at;
+}
+
+// A process whose malloc is the wanted one: what else the policy sets for it.
+StateAndReason judge_right(const SettingView& view, const ProcessFacts& process) {
+  const auto blamed = blame_setting(view.variables);
+  if (blamed.first != State::compliant) return blamed;
+  if (has_old_variables(view, process)) return {State::pending_restart, Reason::started_before};
+  return {State::compliant, Reason::none};
+}
+
 int severity(State state) {
   switch (state) {
     case State::violation:
@@ -126,6 +143,12 @@ std::string describe(const ProcessFacts& process) {
   return fmt::format("{} {}", engine::kRoleNames.name(process.role), process.pid);
 }
 
+// A process, and what it was judged to be.
+struct Judged {
+  const ProcessFacts* process = nullptr;
+  StateAndReason is{State::compliant, Reason::none};
+};
+
 // What the processes of a unit come to, whatever their order.
 struct Tally {
   std::size_t right = 0;    // wanted malloc
@@ -135,22 +158,23 @@ struct Tally {
   std::size_t unreadable = 0;                 // will not be known, or was not looked at
   const ProcessFacts* first_right = nullptr;  // smallest pid
   const ProcessFacts* oldest = nullptr;       // of those that started before the setting
-  const ProcessFacts* worst = nullptr;
-  StateAndReason worst_is{State::compliant, Reason::none};
+  Judged worst;                               // of all that are not compliant
+  Judged worst_wrong;                         // of those with another malloc
 
   [[nodiscard]] std::size_t known() const { return right + wrong; }
   [[nodiscard]] std::size_t counted() const { return known() + not_yet + not_permitted + unreadable; }
 };
 
-void note_wrong(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
-  ++tally.wrong;
+void keep_worse(Judged& worst, const ProcessFacts& process, StateAndReason judged) {
   const auto rank = [](const ProcessFacts* facts, StateAndReason is) {
     return std::tuple(-severity(is.first), static_cast<int>(is.second), facts->pid);
   };
-  if (tally.worst == nullptr || rank(&process, judged) < rank(tally.worst, tally.worst_is)) {
-    tally.worst = &process;
-    tally.worst_is = judged;
-  }
+  if (worst.process == nullptr || rank(&process, judged) < rank(worst.process, worst.is))
+    worst = {&process, judged};
+}
+
+void note_bad(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
+  keep_worse(tally.worst, process, judged);
   const auto age = [](const ProcessFacts& facts) { return std::pair(facts.started_at, facts.pid); };
   if (judged.second == Reason::started_before &&
       (tally.oldest == nullptr || age(process) < age(*tally.oldest))) {
@@ -158,20 +182,31 @@ void note_wrong(Tally& tally, const ProcessFacts& process, StateAndReason judged
   }
 }
 
+void note_right(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
+  ++tally.right;
+  if (tally.first_right == nullptr || process.pid < tally.first_right->pid) tally.first_right = &process;
+  if (judged.first != State::compliant) note_bad(tally, process, judged);
+}
+
+void note_wrong(Tally& tally, const ProcessFacts& process, StateAndReason judged) {
+  ++tally.wrong;
+  keep_worse(tally.worst_wrong, process, judged);
+  note_bad(tally, process, judged);
+}
+
 Tally count_processes(Wanted wanted, const SettingView& view, std::span<const ProcessFacts> processes) {
   Tally tally;
   for (const ProcessFacts& process : processes) {
     const auto judged = assess_process(wanted, view, process);
-    const bool known = known_malloc(process).has_value() && process.permitted;
+    const auto active = process.permitted ? known_malloc(process) : std::nullopt;
     if (judged.first == State::exempt) continue;
-    if (judged.first == State::compliant) {
-      ++tally.right;
-      if (tally.first_right == nullptr || process.pid < tally.first_right->pid) tally.first_right = &process;
+    if (active && active == wanted_kind(wanted)) {
+      note_right(tally, process, judged);
     } else if (judged.second == Reason::not_permitted) {
       ++tally.not_permitted;
-    } else if (!known && process.settled) {
+    } else if (!active && process.settled) {
       ++tally.unreadable;
-    } else if (!known || judged.second == Reason::unreadable) {
+    } else if (!active || judged.second == Reason::unreadable) {
       ++tally.not_yet;
     } else {
       note_wrong(tally, process, judged);
@@ -214,9 +249,10 @@ std::string describe_counts(const Tally& tally) {
 Link decide_resolved(Kind wanted, const UnitSetting& setting, const Tally& tally) {
   const auto name = allocator::kKindNames.name(wanted);
   if (tally.wrong > 0) {
-    std::string text = describe_wrong(wanted, *tally.worst);
-    text += describe_culprit(tally.worst_is.second, *tally.worst);
-    if (tally.worst_is.second == Reason::preload_lost && !setting.root_directory.empty()) {
+    const auto& [worst, is] = tally.worst_wrong;
+    std::string text = describe_wrong(wanted, *worst);
+    text += describe_culprit(is.second, *worst);
+    if (is.second == Reason::preload_lost && !setting.root_directory.empty()) {
       text += "; the unit runs under RootDirectory=" + base::escape_for_terminal(setting.root_directory);
     }
     return {Verdict::fails, text + fmt::format(" ({} has malloc in {})", name, describe_counts(tally))};
@@ -234,26 +270,34 @@ Link decide_started_after(const SettingView& view, const Tally& tally) {
   if (view.setting == Setting::out_of_reach) return {Verdict::not_applicable, view.on_disk.evidence};
   if (tally.known() == 0) return {Verdict::unknown, "no process is known well enough"};
   if (tally.oldest != nullptr) {
-    return {Verdict::fails, fmt::format("{} started {:.0f} s before the setting was written",
-                                        describe(*tally.oldest), view.loaded_at - tally.oldest->started_at)};
+    const double before = view.loaded_at - tally.oldest->started_at;
+    return {Verdict::fails,
+            before > 0 ? fmt::format("{} started {:.0f} s before the setting was written",
+                                     describe(*tally.oldest), before)
+                       : fmt::format("{} runs under what its unit was started with, before allocd's drop-in",
+                                     describe(*tally.oldest))};
   }
-  if (tally.wrong == 0 && view.setting == Setting::asks) return {Verdict::holds, "every process has it"};
-  if (view.setting != Setting::asks) return {Verdict::unknown, "no loaded setting to compare with"};
+  if (tally.wrong == 0 && view.setting == Setting::asks && !view.wants_variables)
+    return {Verdict::holds, "every process has it"};
+  if (view.setting != Setting::asks || view.variables != Setting::asks)
+    return {Verdict::unknown, "no loaded setting to compare with"};
+  if (tally.wrong == 0 && view.loaded_at <= 0)
+    return {Verdict::holds, "no file tells that it was set after the processes started"};
   if (view.loaded_at <= 0) return {Verdict::unknown, "when the setting was written is not known"};
   return {Verdict::holds, "every process started after the setting was written"};
 }
 
 // Nothing systemd sets asks for the wanted malloc. If every process has it all the same, nothing needs to.
-void settle_silence(const Tally& tally, Assessment& result) {
-  if (tally.wrong > 0 || tally.counted() == 0) return;
+void settle_silence(const SettingView& view, const Tally& tally, Assessment& result) {
+  if (tally.wrong > 0 || tally.counted() == 0 || view.variables != Setting::asks) return;
   auto& chain = result.chain;
   if (tally.right == 0) {
     chain[kOnDisk].verdict = Verdict::unknown;
     return;
   }
-  for (const auto link : {kOnDisk, kLoaded, kStartedAfter}) chain[link].verdict = Verdict::not_applicable;
+  for (const auto link : {kOnDisk, kLoaded}) chain[link].verdict = Verdict::not_applicable;
   chain[kLoaded].evidence = "not needed: the processes have it by other means";
-  chain[kStartedAfter].evidence = chain[kLoaded].evidence;
+  if (tally.oldest == nullptr) chain[kStartedAfter] = chain[kLoaded];
 }
 
 StateAndReason decide_inactive(const UnitSetting& setting) {
@@ -264,7 +308,7 @@ StateAndReason decide_inactive(const UnitSetting& setting) {
 
 StateAndReason decide_state(const UnitSetting& setting, const SettingView& view, const Tally& tally,
                             bool any_process) {
-  if (tally.wrong > 0) return tally.worst_is;
+  if (tally.worst.process != nullptr) return tally.worst.is;
   if (!any_process && setting.source == settings::SelectorKind::cgroup)
     return {State::inactive, Reason::unit_down};
   if (!any_process && view.setting != Setting::no_bus) return decide_inactive(setting);
@@ -276,6 +320,7 @@ StateAndReason decide_state(const UnitSetting& setting, const SettingView& view,
   const bool is_needed = view.setting != Setting::silent && view.setting != Setting::out_of_reach;
   const auto blamed = blame_setting(view.setting);
   if (is_needed && blamed.first != State::compliant) return blamed;
+  if (const auto lacks = blame_setting(view.variables); lacks.first != State::compliant) return lacks;
   if (tally.not_permitted > 0) return {State::unknown, Reason::not_permitted};
   if (tally.right == 0 || tally.unreadable > 0) return {State::unknown, Reason::unreadable};
   return {State::compliant, Reason::none};
@@ -308,7 +353,7 @@ StateAndReason assess_process(Wanted wanted, const SettingView& view, const Proc
   if (!process.permitted) return {State::unknown, Reason::not_permitted};
   const auto active = known_malloc(process);
   if (!active) return {State::unknown, Reason::unreadable};
-  if (*active == *kind) return {State::compliant, Reason::none};
+  if (*active == *kind) return judge_right(view, process);
   if (process.role == engine::Role::starting) return {State::unknown, Reason::unreadable};
   return judge_wrong(*kind, *active, view, process);
 }
@@ -332,7 +377,7 @@ Assessment assess_unit(Wanted wanted, const UnitSetting& setting, std::span<cons
   result.chain[kLoaded] = view.loaded;
   result.chain[kStartedAfter] = decide_started_after(view, tally);
   result.chain[kResolved] = decide_resolved(*kind, setting, tally);
-  if (view.setting == Setting::silent) settle_silence(tally, result);
+  if (view.setting == Setting::silent) settle_silence(view, tally, result);
   note_rollback(setting, view, result);
   return result;
 }

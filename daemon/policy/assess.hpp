@@ -3,8 +3,10 @@
 //
 // A process is judged by the malloc it has; what systemd would set only explains a wrong one. So a process
 // whose malloc is the wanted one is compliant however it came by it, and one whose malloc is not gets the
-// reason of the first link that broke. The worst process decides its unit; their order does not matter. Which
-// processes count:
+// reason of the first link that broke. What else the policy sets (MALLOC_CONF, GLIBC_TUNABLES, files beside
+// the library) cannot be seen in a process, whose environment is never read: there the unit's setting and the
+// times decide, and what the enforcer remembers of the unit's start. The worst process decides its unit;
+// their order does not matter. Which processes count:
 //   container_shim       never: it is not part of the service;
 //   starting             as compliant if it already has the wanted malloc, else as not known yet;
 //   not known yet        neither for nor against, and `unknown` if nothing else is known;
@@ -24,6 +26,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +36,7 @@
 #include "allocator/kind.hpp"
 #include "engine/engine.hpp"
 #include "policy/assessment.hpp"
+#include "policy/desired.hpp"
 #include "settings/settings.hpp"
 #include "unitfile/environment.hpp"
 
@@ -53,11 +57,16 @@ struct ProcessFacts {
   std::string idle_path;               // the idle library, for evidence; may be empty
 };
 
-// What the unit's files come to for LD_PRELOAD.
+// What the unit's files come to for LD_PRELOAD, and for what else a policy sets.
 struct PreloadSources {
   unitfile::Variable variable;
-  std::vector<std::string> unread;  // environment files that may not be read, and would win
+  std::vector<std::string> unread;                   // environment files that may not be read, and would win
+  std::map<std::string, unitfile::Variable> others;  // MALLOC_CONF and GLIBC_TUNABLES
+  unitfile::Environment own;                         // all three, without allocd's own files
 };
+
+// Whether the unit has started since allocd's drop-in was loaded, as the enforcer remembers it.
+enum class KnownStart { unknown, before, after };
 
 // What systemd would give the unit's processes.
 struct UnitSetting {
@@ -69,6 +78,7 @@ struct UnitSetting {
   bool need_daemon_reload = false;
   double loaded_at = 0;  // when the newest file that sets the preload was written, 0 if unknown
   std::vector<std::string> environment;
+  bool is_quadlet = false;  // made from a .container file: `environment` is what its client is told to set
   bool has_environment_files = false;  // without `files` their content is not known, and wins
   std::vector<std::string> unset_environment;
   // Computed from the files. Not used where it says other than `environment`: then systemd has read others.
@@ -83,6 +93,8 @@ struct UnitSetting {
   bool main_has_wanted = false;   // the main process's malloc is the wanted one
   std::vector<std::vector<std::string>> exec_start;
   std::string root_directory;
+  std::vector<Assignment> wanted_variables;  // decide_wanted_variables
+  KnownStart start = KnownStart::unknown;
   std::uint64_t unseen = 0;  // processes it has that are not among those handed in
 };
 
@@ -95,6 +107,7 @@ enum class Setting {
   not_loaded,    // on disk, not yet read by systemd
   deleted,       // loaded, and gone from the disk
   tampered,      // our drop-in was edited and does not ask for it any more
+  incomplete,    // another variable of the policy is not set, or not to what it asks for
   no_bus,        // systemd's view is missing
   out_of_reach,  // a container or a foreign cgroup: no setting of the unit reaches the payload
 };
@@ -106,6 +119,9 @@ struct SettingView {
   std::vector<std::string> named;  // every entry of every LD_PRELOAD that systemd reads for this unit
   bool starts_script = false;
   bool main_has_wanted = false;
+  Setting variables = Setting::asks;  // what else the policy sets; `asks` also where that is nothing
+  bool wants_variables = false;
+  KnownStart start = KnownStart::unknown;
 };
 [[nodiscard]] SettingView decide_setting(settings::Wanted wanted, const UnitSetting& setting);
 

@@ -31,23 +31,23 @@ inline constexpr base::EnumNames<State, 9> kStateNames{{"compliant", "pending_re
                                                         "inactive", "exempt", "unknown"}};
 
 enum class Reason {
-  none,                   // compliant
-  no_policy,              // exempt: the policy asks for nothing
-  unit_not_found,         // inactive: systemd does not know the unit
-  unit_masked,            // inactive
-  unit_down,              // inactive: loaded, no process
-  not_configured,         // not_applied: nothing on disk asks for the library
-  not_loaded,             // not_applied: on disk, but systemd wants a daemon-reload first
-  overridden,             // violation: a later setting takes the preload away
-  started_before,         // pending_restart: the process is older than the setting
-  other_allocator,        // violation: malloc resolves to another library, the wanted one is not mapped
-  mapped_not_active,      // violation: the wanted library is mapped, malloc resolves elsewhere
-  preload_lost,           // violation: configured and loaded, absent from the process
-  unreachable,            // not_enforceable: the payload is in a container or cgroup no unit of ours starts
-  static_program,         // violation: no dynamic linker, no preload possible
-  not_permitted,          // unknown
-  unreadable,             // unknown: no evidence yet, or the read failed
-  bus_unavailable,        // unknown: systemd's view is missing
+  none,               // compliant
+  no_policy,          // exempt: the policy asks for nothing
+  unit_not_found,     // inactive: systemd does not know the unit
+  unit_masked,        // inactive
+  unit_down,          // inactive: loaded, no process
+  not_configured,     // not_applied: nothing on disk asks for the library, or for a variable of the policy
+  not_loaded,         // not_applied: on disk, but systemd wants a daemon-reload first
+  overridden,         // violation: a later setting takes the preload away
+  started_before,     // pending_restart: the process is older than the setting, or one of its variables
+  other_allocator,    // violation: malloc resolves to another library, the wanted one is not mapped
+  mapped_not_active,  // violation: the wanted library is mapped, malloc resolves elsewhere
+  preload_lost,       // violation: configured and loaded, absent from the process
+  unreachable,        // not_enforceable: the payload is in a container or cgroup no unit of ours starts
+  static_program,     // violation: no dynamic linker, no preload possible
+  not_permitted,      // unknown
+  unreadable,         // unknown: no evidence yet, or the read failed
+  bus_unavailable,    // unknown: systemd's view is missing
   overridden_by_wrapper,  // violation: a script between systemd and the process has set LD_PRELOAD anew
   overridden_by_runtime,  // violation: the program itself puts another allocator before the wanted one
   tampered,               // not_applied: our drop-in was edited by hand and does not do it any more

@@ -131,10 +131,11 @@ unitfile::UnitSources without_owned(unitfile::UnitSources sources) {
   return sources;
 }
 
-unitfile::UnitSources container_sources(const UnitInput& unit) {
+unitfile::UnitSources quadlet_sources(const std::vector<SourceText>& quadlet,
+                                      const unitfile::Specifiers& specifiers) {
   unitfile::UnitSources sources;
-  sources.specifiers = unit.sources.specifiers;
-  for (const auto& [path, text] : unit.quadlet) {
+  sources.specifiers = specifiers;
+  for (const auto& [path, text] : quadlet) {
     std::string as_service = "[Service]";
     std::uint32_t line = 1;
     for (const auto& assignment : unitfile::parse_unit_text(text).assignments) {
@@ -149,7 +150,11 @@ unitfile::UnitSources container_sources(const UnitInput& unit) {
     }
     sources.files.push_back({path, as_service + "\n"});
   }
-  return without_owned(std::move(sources));
+  return sources;
+}
+
+unitfile::UnitSources container_sources(const UnitInput& unit) {
+  return without_owned(quadlet_sources(unit.quadlet, unit.sources.specifiers));
 }
 
 std::expected<FileTexts, Obstacle> find_texts(const unitfile::UnitSources& sources,

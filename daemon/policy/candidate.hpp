@@ -41,8 +41,11 @@ struct Obstacle {
                                                             const std::vector<Assignment>& desired,
                                                             const Placement& place);
 
-// What the quadlet's files say of its container's environment, as if it were a service's, with every line in
-// its place. Without any file of ours.
+// What a quadlet's files say of its container's environment, as if it were a service's, with every line in
+// its place.
+[[nodiscard]] unitfile::UnitSources quadlet_sources(const std::vector<unitfile::SourceText>& quadlet,
+                                                    const unitfile::Specifiers& specifiers);
+// Without any file of ours.
 [[nodiscard]] unitfile::UnitSources container_sources(const UnitInput& unit);
 
 // A quadlet's drop-in: [Container] Environment= and the library mounted read-only at its own path.

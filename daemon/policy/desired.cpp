@@ -124,7 +124,7 @@ std::optional<std::string> find_own_allocator(const unitfile::Environment& exist
 }
 
 std::optional<std::string> find_unresolved(const unitfile::Environment& existing) {
-  for (const auto name : {kPreloadVariable, kMallocConfVariable, kTunablesVariable}) {
+  for (const auto name : kVariables) {
     const auto found = existing.variables.find(std::string(name));
     if (found == existing.variables.end()) continue;
     for (const auto& contribution : found->second.contributions) {

@@ -6,6 +6,7 @@
 // libraries out and leaves the rest. GLIBC_TUNABLES is merged tunable by tunable. Pure; any thread.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace allocd::policy {
 inline constexpr std::string_view kPreloadVariable = "LD_PRELOAD";
 inline constexpr std::string_view kMallocConfVariable = "MALLOC_CONF";
 inline constexpr std::string_view kTunablesVariable = "GLIBC_TUNABLES";
+inline constexpr std::array kVariables{kPreloadVariable, kMallocConfVariable, kTunablesVariable};
 
 struct Assignment {
   std::string name;

@@ -10,6 +10,7 @@
 #include "host/drop_in.hpp"
 #include "unitfile/drop_in_text.hpp"
 #include "unitfile/environment_lists.hpp"
+#include "unitfile/unit_text.hpp"
 
 namespace allocd::policy {
 
@@ -17,6 +18,18 @@ namespace {
 
 std::string program_of(const UnitInput& unit) {
   return unit.exec_start.empty() || unit.exec_start[0].empty() ? "its program" : unit.exec_start[0][0];
+}
+
+// " at FILE:LINE" of the line of the unit's own text that says it last; "" where none does.
+std::string place_of_setting(const UnitInput& unit, std::string_view key) {
+  std::string place;
+  for (const auto& file : unit.sources.files) {
+    for (const auto& assignment : unitfile::parse_unit_text(file.text).assignments) {
+      if (assignment.section != "Service" || assignment.key != key) continue;
+      place = assignment.value.empty() ? "" : fmt::format(" at {}:{}", file.path, assignment.line);
+    }
+  }
+  return place;
 }
 
 // docker, podman, nerdctl: each wants the variables and the library handed in its own way.
@@ -27,19 +40,20 @@ std::string advise_container(const UnitInput& unit) {
                           ? std::string("the container client")
                           : std::string(allocator::base_name(found->front()));
   return fmt::format(
-      "ExecStart= starts {0}: a drop-in stops at the client. Have the library in the image and add "
+      "ExecStart={1} starts {0}: a drop-in stops at the client. Have the library in the image and add "
       "-e LD_PRELOAD=PATH -e MALLOC_CONF=... to the {0} command, or use a quadlet",
-      client);
+      client, place_of_setting(unit, "ExecStart"));
 }
 
 std::optional<Obstacle> find_program_obstacle(const UnitInput& unit) {
   const bool preloads = unit.service->allocator != settings::Wanted::glibc;
   if (unit.is_secure_execution) {
-    return Obstacle{PlanReason::secure_execution,
-                    fmt::format("{} is setuid or has file capabilities: the dynamic linker drops LD_PRELOAD. "
-                                "NoNewPrivileges=yes mends the one, AmbientCapabilities= in place of file "
-                                "capabilities the other",
-                                program_of(unit))};
+    return Obstacle{
+        PlanReason::secure_execution,
+        fmt::format("{}, started by ExecStart={}, is setuid or has file capabilities: the dynamic "
+                    "linker drops LD_PRELOAD. NoNewPrivileges=yes mends the one, "
+                    "AmbientCapabilities= in place of file capabilities the other",
+                    program_of(unit), place_of_setting(unit, "ExecStart"))};
   }
   if (unit.program == ProgramKind::static_program) {
     return Obstacle{PlanReason::static_program,
@@ -55,17 +69,18 @@ std::optional<Obstacle> find_program_obstacle(const UnitInput& unit) {
 
 std::optional<Obstacle> find_root_obstacle(const UnitInput& unit) {
   if (unit.service->allocator == settings::Wanted::glibc) return std::nullopt;
-  if (!unit.root_image.empty()) {
+  if (!unit.root_image.empty() && !unit.library_is_bound) {
     return Obstacle{PlanReason::root_image,
-                    fmt::format("RootImage={} cannot be looked into; add BindReadOnlyPaths={} and preload it "
-                                "in a drop-in of your own",
-                                unit.root_image, unit.library.empty() ? "LIBRARY" : unit.library)};
+                    fmt::format("RootImage={}{} cannot be looked into; add BindReadOnlyPaths={} to the unit",
+                                unit.root_image, place_of_setting(unit, "RootImage"),
+                                unit.library.empty() ? "LIBRARY" : unit.library)};
   }
-  if (!unit.root_directory.empty() && unit.root_directory != "/" && !unit.library_in_root) {
+  if (!unit.root_directory.empty() && unit.root_directory != "/" && !unit.library_in_root &&
+      !unit.library_is_bound) {
     return Obstacle{PlanReason::library_absent_in_root,
-                    fmt::format("{0} is not below RootDirectory={1}: copy it there, or add "
+                    fmt::format("{0} is not below RootDirectory={1}{2}: copy it there, or add "
                                 "BindReadOnlyPaths={0} to the unit",
-                                unit.library, unit.root_directory)};
+                                unit.library, unit.root_directory, place_of_setting(unit, "RootDirectory"))};
   }
   return std::nullopt;
 }

@@ -44,9 +44,9 @@ std::string describe_policy(const settings::Service& service) {
 
 Placement place(const UnitInput& unit, const std::string& target, const PlanOptions& options) {
   const bool is_quadlet = host::quadlet_of(unit.source_path) == target;
-  const auto units = is_quadlet                                   ? host::kSystemQuadlets
-                     : unit.persist == settings::Persist::runtime ? host::kRuntimeUnits
-                                                                  : host::kSystemUnits;
+  const bool is_runtime = unit.persist == settings::Persist::runtime;
+  const auto quadlets = is_runtime ? host::kRuntimeQuadlets : host::kSystemQuadlets;
+  const auto units = is_quadlet ? quadlets : is_runtime ? host::kRuntimeUnits : host::kSystemUnits;
   const std::string directory = host::drop_in_directory(units, target);
   return {.target = target,
           .drop_in_path = fmt::format("{}/{}", directory, host::kDropInName),

@@ -111,6 +111,7 @@ struct UnitInput {
   std::string library_problem;     // why there is none
   bool library_is_unfit = false;   // one was found, and library_problem says why it will not do
   bool library_in_root = true;     // found below root_directory too
+  bool library_is_bound = false;   // BindPaths= shows the host's own at its own place
   ProgramKind program = ProgramKind::unknown;
   bool is_secure_execution = false;  // LD_PRELOAD will be dropped (ld.so(8), "Secure-execution mode")
   std::string rolled_back;           // why the fuse took it back; "" when it did not or is to be tried again

@@ -2,6 +2,7 @@
 #include "policy/preload.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +36,23 @@ std::optional<allocator::Kind> decide_preload_kind(std::string_view value) {
     if (const auto kind = allocator::decide_kind_by_name(entry)) return kind;
   }
   return std::nullopt;
+}
+
+std::vector<std::string> list_container_environment(std::span<const std::vector<std::string>> commands) {
+  constexpr std::string_view kLong = "--env=";
+  std::vector<std::string> environment;
+  const auto add = [&](std::string_view assignment) {
+    if (assignment.contains('=')) environment.emplace_back(assignment);
+  };
+  for (const auto& argv : commands) {
+    for (std::size_t i = 0; i < argv.size(); ++i) {
+      const std::string_view word = argv[i];
+      const bool is_alone = word == "--env" || word == "-e";
+      if (is_alone && i + 1 < argv.size()) add(argv[++i]);
+      if (word.starts_with(kLong)) add(word.substr(kLong.size()));
+    }
+  }
+  return environment;
 }
 
 Preload decide_preload(std::span<const std::string> environment,

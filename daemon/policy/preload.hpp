@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "allocator/kind.hpp"
 
@@ -16,6 +17,10 @@ namespace allocd::policy {
 // The first entry whose file name is an allocator's; entries are separated by ':' or blanks. Nothing if none
 // is.
 [[nodiscard]] std::optional<allocator::Kind> decide_preload_kind(std::string_view value);
+
+// "NAME=value" of what a container client is told to set: -e and --env, in all their forms.
+[[nodiscard]] std::vector<std::string> list_container_environment(
+    std::span<const std::vector<std::string>> commands);
 
 struct Preload {
   std::string value;      // of LD_PRELOAD, "" when not set

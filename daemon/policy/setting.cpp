@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "allocator/kind.hpp"
-#include "base/text.hpp"
 #include "engine/engine.hpp"
-#include "host/drop_in.hpp"
 #include "policy/assess.hpp"
 #include "policy/desired.hpp"
+#include "policy/links.hpp"
 #include "policy/preload.hpp"
+#include "policy/wanted_variables.hpp"
 
 namespace allocd::policy {
 
@@ -28,24 +28,6 @@ std::string_view name_of(Kind kind) {
   return allocator::kKindNames.name(kind);
 }
 
-Link holds(std::string evidence) {
-  return {Verdict::holds, std::move(evidence)};
-}
-Link fails(std::string evidence) {
-  return {Verdict::fails, std::move(evidence)};
-}
-Link not_known(std::string evidence) {
-  return {Verdict::unknown, std::move(evidence)};
-}
-Link not_applicable(std::string evidence) {
-  return {Verdict::not_applicable, std::move(evidence)};
-}
-
-// Paths and values are the unit's: evidence stays one line whatever they hold.
-std::string one_line(std::string_view text) {
-  return base::escape_for_terminal(text);
-}
-
 // Who sets LD_PRELOAD for the unit, and to what.
 struct Effective {
   Preload preload;
@@ -56,15 +38,6 @@ struct Effective {
   bool is_known = false;      // from the files; else from systemd's Environment= alone
   std::vector<std::string> named;
 };
-
-bool is_in_same_directory(std::string_view path, std::string_view other) {
-  return !other.empty() && path.substr(0, path.rfind('/') + 1) == other.substr(0, other.rfind('/') + 1);
-}
-
-bool is_our_path(const UnitSetting& setting, std::string_view path) {
-  return path == setting.drop_in_path ||
-         (path.ends_with(host::kEnvironmentFileName) && is_in_same_directory(path, setting.drop_in_path));
-}
 
 Effective decide_from_systemd(const UnitSetting& setting) {
   Effective effective;
@@ -94,15 +67,6 @@ Effective decide_from_files(const UnitSetting& setting, const unitfile::Variable
     effective.is_ours = is_our_path(setting, each.path);
   }
   return effective;
-}
-
-// The last value that Environment= gives, by the files.
-std::string_view value_of_environment(const unitfile::Variable& variable) {
-  std::string_view value;
-  for (const auto& each : variable.contributions) {
-    if (each.origin == unitfile::Origin::environment && !each.reset_by) value = each.value;
-  }
-  return value;
 }
 
 Effective decide_effective(const UnitSetting& setting) {
@@ -239,6 +203,22 @@ SettingView decide_for_library(Kind wanted, const UnitSetting& setting, const Ef
   return make_view(Setting::silent, setting, fails(std::move(silent)), not_known("there is nothing to load"));
 }
 
+// What the variables come to tells where the preload alone has nothing to complain of.
+void add_variables(const UnitSetting& setting, SettingView& view) {
+  auto variables = decide_variables(setting);
+  view.variables = variables.setting;
+  view.wants_variables = !setting.wanted_variables.empty();
+  view.start = setting.start;
+  if (variables.setting == Setting::asks) return;
+  if (view.setting == Setting::asks) {
+    view.on_disk = std::move(variables.on_disk);
+    view.loaded = std::move(variables.loaded);
+  } else if (view.setting == Setting::silent) {
+    view.on_disk.evidence += "; " + variables.on_disk.evidence;
+    view.loaded = std::move(variables.loaded);
+  }
+}
+
 }  // namespace
 
 std::optional<Kind> wanted_kind(Wanted wanted) {
@@ -268,8 +248,9 @@ SettingView decide_setting(Wanted wanted, const UnitSetting& setting) {
     const Link missing = not_known("systemd's view of the unit is missing");
     return {.setting = Setting::no_bus, .on_disk = missing, .loaded = missing, .named = {}};
   }
-  const bool contained = std::ranges::any_of(
-      setting.exec_start, [](const auto& argv) { return engine::is_container_client(argv); });
+  const bool contained = !setting.is_quadlet && std::ranges::any_of(setting.exec_start, [](const auto& argv) {
+    return engine::is_container_client(argv);
+  });
   if (contained) return decide_out_of_reach(setting);
   auto effective = decide_effective(setting);
   auto view = kind == Kind::glibc ? decide_for_glibc(setting, effective)
@@ -277,6 +258,7 @@ SettingView decide_setting(Wanted wanted, const UnitSetting& setting) {
   view.named = std::move(effective.named);
   view.starts_script = setting.starts_script;
   view.main_has_wanted = setting.main_has_wanted;
+  add_variables(setting, view);
   return view;
 }
 

@@ -89,7 +89,7 @@ struct RoleSum {
 // One place that has a say in one variable (unitfile/environment.hpp).
 struct Contribution {
   unitfile::Origin origin = unitfile::Origin::environment;
-  std::string path;        // "" for systemd's own environment
+  std::string path;        // "" for systemd's own environment, where no file of its own is found to say it
   std::uint32_t line = 0;  // 1-based; 0 when there is none
   std::string value;       // what it sets; for unset_environment what it removes, "" for any value
   bool wins = false;       // at most one per variable

@@ -79,7 +79,10 @@ class Computation {
   void add_manager(std::string_view text) {
     const auto [name, value, has_value] = split_assignment(text);
     if (!has_value || !is_variable_name(name) || !is_valid_utf8(value)) return;
-    add(name, {.origin = Origin::manager, .path = {}, .line = 0, .value = std::string(value)});
+    const auto found = sources_.manager_places.find(std::string(text));
+    const Place place = found == sources_.manager_places.end() ? Place{} : found->second;
+    add(name,
+        {.origin = Origin::manager, .path = place.path, .line = place.line, .value = std::string(value)});
   }
 
   void add_passed(const ListEntry& entry) {

@@ -54,7 +54,7 @@ struct Place {
 // One place that has a say in one variable.
 struct Contribution {
   Origin origin = Origin::environment;
-  std::string path;        // the file that says it; "" for the manager
+  std::string path;        // the file that says it; "" for the manager's where none is found
   std::uint32_t line = 0;  // 1-based; 0 when there is none
   std::string value;       // what it sets, or for `only_if_equal` the value it removes; else "" for an unset
   bool wins = false;       // at most one per variable; an unset that removed the variable wins too
@@ -76,6 +76,7 @@ struct UnitSources {
   // By path as list_environment_files gives it.
   std::map<std::string, EnvironmentFileText> environment_files;
   std::vector<std::string> manager_environment;  // "NAME=value"
+  std::map<std::string, Place> manager_places;   // of those that DefaultEnvironment= sets
   // Of process 1 itself ("NAME=value"); nothing when not known: then PassEnvironment= is a doubt.
   std::optional<std::vector<std::string>> process_one_environment;
   Specifiers specifiers;

@@ -178,12 +178,14 @@ void read_environment_files(const host::Root& root, UnitSources& sources) {
 }
 
 UnitSources read_sources(const host::Root& root, std::string_view unit_name, const std::string& fragment_path,
-                         const std::vector<std::string>& drop_in_paths,
-                         std::vector<std::string> manager_environment) {
+                         const std::vector<std::string>& drop_in_paths, const Machine& machine) {
   UnitSources sources;
-  sources.manager_environment = std::move(manager_environment);
+  sources.manager_environment = machine.manager_environment;
+  sources.manager_places = machine.manager_places;
+  sources.systemd_version = machine.systemd_version;
   sources.specifiers = Specifiers::of_unit(unit_name, fragment_path);
   set_real_path(root, fragment_path, sources.specifiers);
+  for (const auto& [specifier, value] : machine.specifiers) sources.specifiers.values[specifier] = value;
   if (fragment_path.empty()) {
     sources.files.emplace_back();  // the first is always the unit's own file
   } else {

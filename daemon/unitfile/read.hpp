@@ -13,20 +13,18 @@
 
 #include "host/root.hpp"
 #include "unitfile/environment.hpp"
+#include "unitfile/machine.hpp"
 
 namespace allocd::unitfile {
 
 // A longer file is not read: a doubt.
 inline constexpr std::size_t kLargestSource = std::size_t{4} << 20U;
 
-// `fragment_path` and `drop_in_paths` are systemd's own FragmentPath and DropInPaths, `manager_environment`
-// its Environment (all from the bus). Specifiers that depend on the machine, process_one_environment and
-// systemd_version are the caller's to add; to have paths with such specifiers read, call
-// read_environment_files after adding them.
+// `fragment_path` and `drop_in_paths` are systemd's own FragmentPath and DropInPaths, from the bus; `machine`
+// is what read_machine gives. process_one_environment is the caller's to add.
 [[nodiscard]] UnitSources read_sources(const host::Root& root, std::string_view unit_name,
                                        const std::string& fragment_path,
-                                       const std::vector<std::string>& drop_in_paths,
-                                       std::vector<std::string> manager_environment);
+                                       const std::vector<std::string>& drop_in_paths, const Machine& machine);
 
 // Reads what list_environment_files(sources) names and is not there yet.
 void read_environment_files(const host::Root& root, UnitSources& sources);

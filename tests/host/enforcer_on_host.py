@@ -160,7 +160,7 @@ class Enforcer:
         self.host.systemctl("stop", "allocd-enforcer.service", check=False)
         self.host.systemctl("reset-failed", "allocd-enforcer.service", check=False)
         self.host.run("sh", "-c", f"rm -rf {STATE}/* {BOX}/*/* {UNITS}/*.d/zz-allocd* {UNITS}/*.d/.zz-allocd*"
-                                  " /run/systemd/system/*.d/zz-allocd* /etc/containers/systemd")
+                                  " /run/systemd/system/*.d/zz-allocd* /etc/containers/systemd /run/containers/systemd")
         self.host.run("sh", "-c", f"rmdir {UNITS}/*.service.d 2>/dev/null", check=False)
         self.host.remove(allocd_on_host.CONFIG)
 

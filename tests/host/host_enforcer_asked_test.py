@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
-from enforcer_on_host import DIES, FAULTY, SERVICE, SLEEPS, conf, install_faulty_libraries, policy
+from enforcer_on_host import DIES, FAULTY, JEMALLOC, SERVICE, SLEEPS, conf, install_faulty_libraries, policy
 
 PATH = "allocd-enforcer.path"
 
@@ -103,3 +106,46 @@ def test_a_replaced_library_alone_has_what_was_taken_back_tried_again(watched, e
               "allocd.service")
     looks_again(enforcer, looked)
     assert enforcer.target()["rolled_back"] == ""
+
+
+def test_a_deleted_drop_in_is_put_back_long_before_the_next_sample(watched, enforcer, host):
+    host.unit(SERVICE, SLEEPS)
+    host.systemctl("start", SERVICE)
+    slow = json.dumps(json.loads(policy(mode="enforce")) | {"observe": {"interval": "10m", "recheck_interval": "10m"}})
+    agent = watched(slow)
+    host.poll(lambda: enforcer.exists(conf()) and enforcer.loaded(conf()), 60, "it is written", "allocd-enforcer.service")
+    enforcer.ends()
+    agent.poll(lambda: agent.unit(SERVICE)["drop_in"]["state"] == "intact", "the observer has seen it", SERVICE)
+    before, invocation = host.read(conf()), host.show(SERVICE, "InvocationID")
+    host.remove(conf())
+    host.poll(lambda: enforcer.exists(conf()) and host.read(conf()) == before, 60, "it is back", PATH,
+              "allocd-enforcer.service", "allocd.service")
+    agent.poll(lambda: agent.unit(SERVICE)["drop_in"]["state"] == "intact", "the observer shows it", SERVICE)
+    assert agent.snapshot()["interval"] == 600
+    assert host.show(SERVICE, "InvocationID") == invocation
+
+
+def state_events(host) -> list[tuple[str, str, str]]:
+    return [(entry["ALLOCD_BEFORE"], entry["ALLOCD_STATE"], entry["ALLOCD_REASON"])
+            for entry in host.journal_entries("allocd.service")
+            if entry.get("ALLOCD_UNIT") == SERVICE and "ALLOCD_BEFORE" in entry]
+
+
+def test_a_window_that_opens_has_the_observer_ask_for_the_restart(watched, enforcer, host):
+    """And every step on the way is an event in the journal."""
+    host.unit(SERVICE, SLEEPS)
+    host.systemctl("start", SERVICE)
+    before, told = host.show(SERVICE, "InvocationID"), len(state_events(host))
+    opens = time.time() + 45
+    begin, end = (time.strftime("%H:%M:%S", time.gmtime(at)) for at in (opens, opens + 6 * 3600))
+    agent = watched(policy(mode="enforce", restart="window", window=[f"{begin}..{end} UTC"], settle="10s"))
+    agent.poll(lambda: agent.unit(SERVICE)["assessment"]["state"] == "pending_restart", "it waits", SERVICE)
+    assert host.show(SERVICE, "InvocationID") == before
+    host.poll(lambda: host.show(SERVICE, "InvocationID") != before, 120, "the window opens", PATH, SERVICE,
+              "allocd-enforcer.service", "allocd.service")
+    assert time.time() >= opens - 1
+    enforcer.reaches("settled")
+    agent.poll(lambda: agent.unit(SERVICE)["assessment"]["state"] == "compliant", "it is in order", SERVICE)
+    assert enforcer.environment()["LD_PRELOAD"] == JEMALLOC
+    events = state_events(host)[told:]
+    assert events[-2:] == [("not_applied", "pending_restart", "started_before"), ("pending_restart", "compliant", "none")]

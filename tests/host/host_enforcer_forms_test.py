@@ -277,7 +277,8 @@ def test_a_root_directory_with_and_without_the_library(enforcer, host):
     host.unit(SERVICE, service("RootDirectory=/srv/root"))
     enforcer.configure(policy())
     reason, sentence = enforcer.refused()
-    assert reason == "library_absent_in_root" and "/srv/root" in sentence and "BindReadOnlyPaths=" in sentence
+    assert reason == "library_absent_in_root" and f"RootDirectory=/srv/root at {UNITS}/{SERVICE}:" in sentence
+    assert f"BindReadOnlyPaths={JEMALLOC}" in sentence
     host.run("sh", "-c", f"cd /srv/root{LIBRARIES} && cp -L {JEMALLOC} {ROOT_LIBRARIES}/libm.so.6 "
                          f"{LIBRARIES}/libstdc++.so.6 {ROOT_LIBRARIES}/libgcc_s.so.1 .")
     item = enforcer.apply()
@@ -287,11 +288,28 @@ def test_a_root_directory_with_and_without_the_library(enforcer, host):
     assert "libjemalloc.so.2" in host.read(f"/proc/{pid}/maps")
 
 
+def test_a_root_directory_into_which_the_library_is_bound(enforcer, host):
+    """What the advice says mends it."""
+    host.run("sh", "-c", "mkdir -p /srv/bound/bin /srv/bound/lib64 /srv/bound/dev /srv/bound/proc /srv/bound/sys "
+                         "/srv/bound/tmp /srv/bound/run /srv/bound/usr/lib/x86_64-linux-gnu && cp /bin/sleep /srv/bound/bin "
+                         "&& cp -L /lib64/ld-linux-x86-64.so.2 /srv/bound/lib64/ && cd /srv/bound/usr/lib/x86_64-linux-gnu && "
+                         "cp -L /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libm.so.6 "
+                         "/usr/lib/x86_64-linux-gnu/libstdc++.so.6 /lib/x86_64-linux-gnu/libgcc_s.so.1 .")
+    enforcer.configure(policy())
+    host.unit(SERVICE, service("RootDirectory=/srv/bound"))
+    assert enforcer.refused()[0] == "library_absent_in_root"
+    host.unit(SERVICE, service("RootDirectory=/srv/bound", f"BindReadOnlyPaths={JEMALLOC}"))
+    assert enforcer.apply()["action"] == "write"
+    assert enforcer.started()["LD_PRELOAD"] == JEMALLOC
+    pid = host.show(SERVICE, "MainPID")["MainPID"]
+    assert "libjemalloc.so.2" in host.read(f"/proc/{pid}/maps")
+
+
 def test_a_root_image_is_not_looked_into(enforcer, host):
     host.unit(SERVICE, service("RootImage=/opt/some.raw"))
     enforcer.configure(policy())
     reason, sentence = enforcer.refused()
-    assert reason == "root_image" and "/opt/some.raw" in sentence
+    assert reason == "root_image" and f"RootImage=/opt/some.raw at {UNITS}/{SERVICE}:" in sentence
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "nerdctl"])

@@ -4,6 +4,7 @@ The forms, failures and dangers have files of their own (host_enforcer_*_test.py
 
 from __future__ import annotations
 
+import allocd_on_host
 from enforcer_on_host import JEMALLOC as LIBRARY
 from enforcer_on_host import SERVICE, SLEEPS, conf, policy
 
@@ -110,3 +111,36 @@ def test_a_restart_that_lives_settles(enforcer, host):
     assert report["restarted"] == [SERVICE]
     enforcer.reaches("settled")
     assert enforcer.environment()["LD_PRELOAD"] == LIBRARY
+
+
+def test_tcmalloc_is_applied_as_jemalloc_is(enforcer, host):
+    host.unit(SERVICE, SLEEPS)
+    enforcer.configure(policy(allocator="tcmalloc"))
+    enforcer.apply()
+    library = enforcer.started()["LD_PRELOAD"]
+    assert library.endswith("/libtcmalloc_minimal.so.4")
+    pid = host.show(SERVICE, "MainPID")["MainPID"]
+    assert "libtcmalloc_minimal.so.4" in host.read(f"/proc/{pid}/maps")
+
+
+def reloads(host) -> int:
+    """How often systemd has read its files again, by its own words: "Reloading." (before version 253), "Reloading..."."""
+    said = host.run("journalctl", "--no-pager", "-o", "cat", "_PID=1").stdout.splitlines()
+    return sum(line in ("Reloading.", "Reloading...") for line in said)
+
+
+def test_one_reload_for_many_units(enforcer, host):
+    units = [f"of-many-{each}.service" for each in "abc"]
+    for unit in units:
+        host.unit(unit, SLEEPS)
+    host.systemctl("start", *units)
+    before = reloads(host)
+    host.systemctl("daemon-reload")
+    host.poll(lambda: reloads(host) == before + 1, 10, "one reload is one line")
+    enforcer.configure(allocd_on_host.config(**{unit[:9]: {"unit": unit, "allocator": "jemalloc"} for unit in units}))
+    report = enforcer.ask("apply")
+    assert sorted(item["target"] for item in report["items"]) == units and report["reloaded"]
+    enforcer.ends()
+    assert all(enforcer.loaded(conf(unit), unit) for unit in units)
+    host.run("journalctl", "--sync", check=False)
+    assert reloads(host) == before + 2

@@ -22,8 +22,8 @@ from awkward_units import AwkwardUnit
 SEED = int(os.environ.get("ALLOCD_ENVIRONMENT_SEED", "7"))
 UNITS = int(os.environ.get("ALLOCD_ENVIRONMENT_UNITS", "400"))
 SHRINKING_STEPS = 80
-# Those that depend on the machine: allocd's caller fills them in, here from systemd.
-SPECIFIERS = "aAbBHlmMoqsvwW"
+# Those that depend on the machine. allocd reads all but %s by itself, and cannot read process 1's environment.
+SPECIFIERS = "aAbBHlmMoqvwW"
 PROGRAM = "/opt/environment_answers"
 # systemd sets these for each process by itself (systemd.exec(5)); no generated unit names them.
 OF_THE_PROCESS = {"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
@@ -114,22 +114,27 @@ def ask_allocd(host, questions: list[dict]) -> list[dict]:
     return [json.loads(line) for line in out.split("\n") if line]
 
 
-def machine_specifiers(host) -> dict[str, str]:
-    words = " ".join(f"\"{letter}=%{letter}\"" for letter in SPECIFIERS)
+def machine_specifiers(host, letters: str) -> dict[str, str]:
+    """As systemd expands them."""
+    words = " ".join(f"\"{letter}=%{letter}\"" for letter in letters)
     host.unit("awkward-probe.service", f"[Service]\nEnvironment={words}\nExecStart=/bin/true\n")
     host.systemctl("start", "awkward-probe.service")
     (known,) = ask_manager(host, "Environment", [object_path("awkward-probe.service")], "Service")
     return dict(entry.split("=", 1) for entry in known)
 
 
+def manager_words(host) -> dict:
+    """What allocd asks the manager for."""
+    (environment,), (version,) = (ask_manager(host, name, ["/org/freedesktop/systemd1"], "Manager")
+                                  for name in ("Environment", "Version"))
+    return {"manager": environment, "version": version}
+
+
 def by_allocd(host, units: list[AwkwardUnit], places: list[dict]) -> list[Seen]:
-    (of_manager,) = ask_manager(host, "Environment", ["/org/freedesktop/systemd1"], "Manager")
     # ManagerEnvironment= is set after process 1 began, so its environ does not show it.
     block = pathlib.Path(f"/proc/{host.pid}/environ").read_bytes()
     of_process_one = [entry.decode() for entry in block.split(b"\0")] + ["FROM_SYSTEMD=2"]
-    version = int(host.systemctl("--version").stdout.split()[1])
-    common = {"specifiers": machine_specifiers(host), "manager": of_manager, "process_one": of_process_one,
-              "systemd_version": version}
+    common = {"specifiers": machine_specifiers(host, "s"), "process_one": of_process_one} | manager_words(host)
     answers = ask_allocd(host, [common | place | {"unit": unit.name} for unit, place in zip(units, places, strict=True)])
     assert [answer["unit"] for answer in answers] == [unit.name for unit in units]
     return [Seen(answer["setting"], answer["environment"] if answer["can_start"] else None, answer["doubts"])
@@ -209,6 +214,20 @@ def test_computed_environment_is_systemds_own(manager):
         smallest, different = shrink(manager, units[number])
         pytest.fail(f"{len(found)} of {UNITS} units differ (seed {SEED}: {sorted(found)[:40]}); number {number}, made small:\n"
                     f"{smallest.text()}\n" + "\n".join(different))
+
+
+def test_allocd_reads_the_machine_as_systemd_does(manager):
+    manager.write("/etc/machine-info", 'PRETTY_HOSTNAME="A pretty name"\n')
+    manager.systemctl("daemon-reload")
+    (answer,) = ask_allocd(manager, [{"machine": True} | manager_words(manager)])
+    assert answer["specifiers"] == machine_specifiers(manager, SPECIFIERS)
+    assert answer["version"] == int(manager.systemctl("--version").stdout.split()[1])
+    file = "/etc/systemd/system.conf.d/awkward.conf"
+    assert answer["places"] == {"FROM_DEFAULT=1": f"{file}:2", "A=of the manager": f"{file}:2"}
+    manager.remove("/etc/machine-info")
+    manager.systemctl("daemon-reload")
+    (answer,) = ask_allocd(manager, [{"machine": True} | manager_words(manager)])
+    assert answer["specifiers"] == machine_specifiers(manager, SPECIFIERS)
 
 
 # What allocd writes ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import json
 
-from enforcer_on_host import BOX, MANIFEST, PROGRAM, SERVICE, SLEEPS, STATE, UNITS, Enforcer, conf
+from enforcer_on_host import BOX, MANIFEST, PROGRAM, SERVICE, SLEEPS, STATE, UNITS, Enforcer, conf, policy
 from throwaway_host import ThrowawayHost
 
 CHANGES = ("mkdirat", "write", "fsync", "renameat", "renameat2", "unlinkat")
@@ -122,3 +122,47 @@ def check_every_step(enforcer: Enforcer, host: ThrowawayHost, before: str, after
     again = enforcer.listing()
     enforcer.run()
     assert enforcer.listing() == again
+
+
+def restart_steps(host: ThrowawayHost) -> list[Step]:
+    """From the last file that is written before systemd is asked for the restart to the first thing done after it."""
+    trace = "/run/trace"
+    host.run("strace", "-f", "-s", "4096", "-o", trace, "-e", f"trace={','.join((*CHANGES, CALLS))}", PROGRAM, timeout=90)
+    counts: collections.Counter[str] = collections.Counter()
+    steps, asked = [], None
+    for line in host.read(trace).splitlines():
+        name = line.split(None, 1)[1].split("(")[0]
+        if name not in (*CHANGES, CALLS):
+            continue
+        counts[name] += 1
+        steps.append((name, counts[name]))
+        if asked is None and "TryRestartUnit" in line:
+            asked = len(steps)
+    assert asked is not None, "no restart was asked for"
+    return steps[asked - 5:asked + 4]
+
+
+def check_restart(enforcer: Enforcer, host: ThrowawayHost) -> None:
+    """Killed around the restart that the policy allows: the next run restarts it if it has not been, and only then."""
+    host.unit(SERVICE, SLEEPS)
+    host.run("mkdir", "-p", STATE)
+    host.systemctl("start", SERVICE)
+    request = json.dumps({"id": REQUEST, "verb": "apply", "units": [], "retry": False, "force": False})
+    enforcer.configure(policy(restart="now", settle="10s"))
+    keep(host)
+
+    def begin() -> str:
+        put_back(host, request)
+        host.systemctl("restart", SERVICE)
+        return host.show(SERVICE, "InvocationID")["InvocationID"]
+
+    begin()
+    for step in restart_steps(host):
+        before = begin()
+        assert run_until(host, step), f"not killed at {step}"
+        killed = host.show(SERVICE, "InvocationID")["InvocationID"]
+        host.run(PROGRAM, timeout=90)
+        after = host.show(SERVICE, "InvocationID", "ActiveState")
+        assert after["ActiveState"] == "active" and "LD_PRELOAD" in enforcer.environment(), step
+        assert killed == before or after["InvocationID"] == killed, f"restarted twice, killed at {step}"
+        assert enforcer.phase() == "settled", step

@@ -161,5 +161,6 @@ def test_the_enforcer_reaches_this_host_alone():
 def test_the_enforcer_writes_drop_ins_and_nothing_else():
     assert values("allocd-enforcer.service", "ProtectSystem") == ["strict"]
     (writable,) = values("allocd-enforcer.service", "ReadWritePaths")
-    assert set(writable.split()) == {"/etc/systemd/system", "-/run/systemd/system", "-/etc/containers/systemd"}
+    assert set(writable.split()) == {"/etc/systemd/system", "-/run/systemd/system", "-/etc/containers/systemd",
+                                     "-/run/containers/systemd"}
     assert values("allocd-enforcer.service", "CapabilityBoundingSet") == [""]

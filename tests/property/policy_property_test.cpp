@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for every unit and every set of processes.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -46,6 +47,9 @@ class Maker {
     unit.main_has_wanted = flag();
     if (flag()) unit.files = files(unit.environment.front());
     unit.drop_in_path = test::kDropIn;
+    if (below(3) == 0) unit.wanted_variables = {{"MALLOC_CONF", pick({"", "narenas:2"})}};
+    unit.start = std::array{KnownStart::unknown, KnownStart::before, KnownStart::after}.at(below(3));
+    if (flag()) unit.environment.emplace_back("MALLOC_CONF=narenas:2");
     unit.exec_start = {{pick({"/usr/bin/vllm", "/usr/bin/vllm", "/usr/bin/vllm", "/usr/bin/docker"}), "run"}};
     return unit;
   }
@@ -64,6 +68,11 @@ class Maker {
     }
     if (!all.empty()) all[below(all.size())].wins = true;
     if (flag()) files.unread = {"/etc/secret"};
+    if (flag()) {
+      const auto origin = unitfile::kOriginNames.values()[below(unitfile::kOriginNames.names.size())];
+      files.others["MALLOC_CONF"] = {
+          "", true, {test::says(origin, pick({"", test::kDropIn}), pick({"", "narenas:2"}), flag())}};
+    }
     return files;
   }
 

@@ -2,7 +2,8 @@
 // allocd's side of the comparison with systemd's own environments. Reads the files of the machine it runs on.
 // A line of stdin is a JSON object, a line of stdout the answer to it. Exit 2 on a line that is neither of:
 //
-//   compute  {"unit", "fragment", "drop_ins", "manager", "process_one", "specifiers", "systemd_version"}
+//   machine  {"machine": true, "manager", "version"} gives {"specifiers", "version", "places"} as allocd
+//   reads them compute  {"unit", "fragment", "drop_ins", "manager", "process_one", "specifiers", "version"}
 //            gives {"unit", "environment" (all of it), "setting" (Environment= alone), "can_start", "doubts"}
 //   write    {"header": {"unit", "policy", "version"}, "variables": [[NAME, VALUE]...], "file"}
 //            gives {"drop_in", "environment_file": owned texts that set the variables, "pattern": "file" as a
@@ -43,17 +44,21 @@ json values_of(const unitfile::Environment& environment) {
   return out;
 }
 
+// As every program of allocd reads it.
+unitfile::Machine machine_of(const host::Root& root, const json& question) {
+  return unitfile::read_machine(root, question.at("manager").get<std::vector<std::string>>(),
+                                question.at("version").get<std::string>());
+}
+
 json compute(const host::Root& root, const json& question) {
-  auto sources = unitfile::read_sources(root, question.at("unit").get<std::string>(),
-                                        question.at("fragment").get<std::string>(),
-                                        question.at("drop_ins").get<std::vector<std::string>>(),
-                                        question.at("manager").get<std::vector<std::string>>());
+  auto sources = unitfile::read_sources(
+      root, question.at("unit").get<std::string>(), question.at("fragment").get<std::string>(),
+      question.at("drop_ins").get<std::vector<std::string>>(), machine_of(root, question));
   for (const auto& [letter, value] : question.at("specifiers").items()) {
     sources.specifiers.values[letter.at(0)] = value.get<std::string>();
   }
   unitfile::read_environment_files(root, sources);
   sources.process_one_environment = question.at("process_one").get<std::vector<std::string>>();
-  sources.systemd_version = question.at("systemd_version").get<unsigned>();
   const auto environment = unitfile::compute_environment(sources);
   return {{"unit", question.at("unit")},
           {"environment", values_of(environment)},
@@ -80,7 +85,17 @@ json write(const json& question) {
           {"pattern", unitfile::escape_file_pattern(question.at("file").get<std::string>())}};
 }
 
+json describe(const unitfile::Machine& machine) {
+  json specifiers = json::object();
+  for (const auto& [letter, value] : machine.specifiers) specifiers[std::string(1, letter)] = value;
+  json places = json::object();
+  for (const auto& [text, place] : machine.manager_places)
+    places[text] = place.path + ":" + std::to_string(place.line);
+  return {{"specifiers", specifiers}, {"version", machine.systemd_version}, {"places", places}};
+}
+
 json answer(const host::Root& root, const json& question) {
+  if (question.contains("machine")) return describe(machine_of(root, question));
   return question.contains("variables") ? write(question) : compute(root, question);
 }
 

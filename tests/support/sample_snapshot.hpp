@@ -356,7 +356,8 @@ inline snapshot::Snapshot sample_snapshot() {
   sample.config.files = {"/etc/allocd/allocd.yaml", "/etc/allocd/conf.d/sglang.yaml"};
   sample.bus.connected = true;
   sample.own = {812, 9 * kMiB, 148.5, 0.0042, 0.0051, 0.0003, 27'361, 118, 0, 412, 1.25};
-  sample.enforcer = {true, 2, 0, 1, 1, kSampleTime - 273'700, "apply", true, "", 1, 0};
+  sample.enforcer = {true, 2, 0, 1, 1, kSampleTime - 273'700, "apply", true, "", 1, 0, kSampleTime - 273'700,
+                     1,    0};
   sample.collectors = {
       {"units", true, 0.0004, kSampleTime, 0, 0, "", 0.0004},
       {"processes", true, 0.0031, kSampleTime, 0, 1, "pid 4102 went away", 0.0029},

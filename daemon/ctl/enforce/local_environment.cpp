@@ -2,7 +2,6 @@
 #include "ctl/enforce/local_environment.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "host/root.hpp"
@@ -15,9 +14,6 @@ namespace allocd::ctl {
 namespace {
 
 using unitfile::EnvironmentFileText;
-
-// Never another variable: environment files hold secrets.
-constexpr std::array kShown{policy::kPreloadVariable, policy::kMallocConfVariable, policy::kTunablesVariable};
 
 bool is_all_read(const unitfile::UnitSources& sources) {
   return sources.doubts.empty() && std::ranges::all_of(sources.environment_files, [](const auto& entry) {
@@ -45,12 +41,14 @@ std::optional<snapshot::Environment> read_local_environment(const snapshot::Unit
   host::SystemdControl control({.address = bus_address});
   auto manager = control.environment();
   if (!root || !manager) return std::nullopt;
+  const auto machine = unitfile::read_machine(*root, std::move(*manager), control.version().value_or(""));
   const auto sources =
-      unitfile::read_sources(*root, unit.name, unit.fragment_path, unit.drop_in_paths, std::move(*manager));
+      unitfile::read_sources(*root, unit.name, unit.fragment_path, unit.drop_in_paths, machine);
   const auto environment = unitfile::compute_environment(sources);
   if (!is_all_read(sources) || !environment.can_start) return std::nullopt;
   snapshot::Environment shown{.known = true, .variables = {}, .doubts = {}};
-  for (const auto name : kShown) {
+  // Never another variable: environment files hold secrets.
+  for (const auto name : policy::kVariables) {
     const auto found = environment.variables.find(std::string(name));
     if (found == environment.variables.end()) continue;
     if (!is_all_resolved(found->second)) return std::nullopt;

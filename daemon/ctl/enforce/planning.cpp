@@ -77,7 +77,7 @@ std::string suggest(const Survey& survey, const enforcer::Manifest& manifest, Re
 bool is_loaded_as_on_disk(const host::UnitFacts& facts, const PlanItem& item) {
   if (facts.need_daemon_reload) return false;
   return std::ranges::all_of(item.owned_paths, [&](const std::string& path) {
-    const bool is_drop_in = path.ends_with(host::kDropInName) && !path.starts_with(host::kSystemQuadlets);
+    const bool is_drop_in = path.ends_with(host::kDropInName) && !host::is_quadlet_path(path);
     return !is_drop_in || std::ranges::count(facts.drop_in_paths, path) > 0;
   });
 }

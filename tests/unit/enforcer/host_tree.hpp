@@ -27,7 +27,8 @@ class HostTree {
  public:
   // One that is `irregular` becomes a link; one that is `unreadable` a FIFO, which nobody may open.
   explicit HostTree(const PlanHost& host) : host_(host) {
-    for (const auto units : {host::kSystemUnits, host::kRuntimeUnits, host::kSystemQuadlets})
+    for (const auto units :
+         {host::kSystemUnits, host::kRuntimeUnits, host::kSystemQuadlets, host::kRuntimeQuadlets})
       std::filesystem::create_directories(at(std::string(units)));
     for (const auto& [path, text] : host.files) put(path, text);
     auto root = host::Root::open(directory_.path().string());
@@ -65,15 +66,15 @@ class HostTree {
     for (auto& input : inputs) {
       if (input.fragment_path.empty()) continue;
       input.sources = unitfile::read_sources(root(), input.name, input.fragment_path,
-                                             host_.drop_in_paths(input.name), host_.manager_environment);
+                                             host_.drop_in_paths(input.name), machine());
     }
     return policy::decide_plan(inputs, options);
   }
 
   [[nodiscard]] unitfile::Environment environment_of(const std::string& unit) {
     look();
-    return unitfile::compute_environment(unitfile::read_sources(
-        root(), unit, host_.fragment_path(unit), host_.drop_in_paths(unit), host_.manager_environment));
+    return unitfile::compute_environment(unitfile::read_sources(root(), unit, host_.fragment_path(unit),
+                                                                host_.drop_in_paths(unit), machine()));
   }
 
   // As a session does, which remembers the directories it made.
@@ -102,6 +103,10 @@ class HostTree {
   static std::string text_of(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  [[nodiscard]] unitfile::Machine machine() const {
+    return {.manager_environment = host_.manager_environment, .specifiers = {}, .manager_places = {}};
   }
 
   // The model's files become those on disk.

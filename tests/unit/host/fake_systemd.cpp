@@ -76,6 +76,10 @@ void append_unit(sd_bus_message* reply, const std::string& id, const FakeUnit& u
   sd_bus_message_append(reply, "{sv}", "Environment", "as", 1, "LD_PRELOAD=/usr/lib/libjemalloc.so.2");
   sd_bus_message_append(reply, "{sv}", "EnvironmentFiles", "a(sb)", 2, "/etc/default/a", 1, "/etc/default/b",
                         0);
+  sd_bus_message_append(reply, "{sv}", "BindPaths", "a(ssbt)", 1, "/srv/models", "/models", 0,
+                        std::uint64_t{16384});
+  sd_bus_message_append(reply, "{sv}", "BindReadOnlyPaths", "a(ssbt)", 1, "/usr/lib", "/usr/lib", 1,
+                        std::uint64_t{0});
   append_exec_start(reply, unit.argv);
 }
 

@@ -37,6 +37,8 @@ TEST_CASE("all facts of a unit arrive, and a unit that does not exist is told so
   CHECK(unit->environment == std::vector<std::string>{"LD_PRELOAD=/usr/lib/libjemalloc.so.2"});
   CHECK(unit->environment_files ==
         std::vector<host::EnvironmentFile>{{"/etc/default/a", true}, {"/etc/default/b", false}});
+  CHECK(unit->bind_paths ==
+        std::vector<host::BindPath>{{"/srv/models", "/models"}, {"/usr/lib", "/usr/lib"}});
   CHECK(unit->exec_start == std::vector<std::vector<std::string>>{{"/usr/bin/vllm", "serve"}});
   REQUIRE(machine.find("absent.service") != nullptr);
   CHECK(machine.find("absent.service")->load_state == "not-found");

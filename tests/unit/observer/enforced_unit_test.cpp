@@ -4,8 +4,10 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "enforcer/manifest.hpp"
+#include "observer/enforcement_trigger.hpp"
 #include "observer/sampler.hpp"
 #include "support/catch.hpp"
 #include "unit_tree.hpp"
@@ -109,6 +111,94 @@ TEST_CASE("an enforced unit shows its drop-in from nothing to applied to edited"
   it.write(test::kOurs, test::owned_text({"[Service]", kPreload}) + "#\n");
   CHECK(it.sample().drop_in.state == DropInState::tampered);
   CHECK(it.sampler().drop_in_directories().contains("/etc/systemd/system/vllm.service.d"));
+}
+
+TEST_CASE("only MALLOC_CONF changes: drift, then a restart that is due", "[enforced]") {
+  Enforced it;
+  const std::string conf = "Environment=MALLOC_CONF=narenas:2";
+  it.facts.environment = {"LD_PRELOAD=/usr/lib/libjemalloc.so.2"};
+  it.apply({"[Service]", kPreload});
+  CHECK(it.sample().assessment.chain[1].verdict == policy::Verdict::holds);
+  it.settings().services.front().malloc_conf = "narenas:2";
+  CHECK(it.sample().assessment.chain[1].verdict == policy::Verdict::fails);
+  const auto causes = [&] {
+    std::vector<observer::Cause> found;
+    for (const auto& wish : observer::list_wishes(it.whole(), it.settings(), it.sampler().grounds(), {}))
+      found.push_back(wish.cause);
+    return found;
+  };
+  CHECK(std::ranges::count(causes(), observer::Cause::drift) == 1);
+
+  it.apply({"[Service]", kPreload, conf});
+  CHECK(it.sample().assessment.chain[2].verdict == policy::Verdict::fails);
+  it.facts.environment.emplace_back("MALLOC_CONF=narenas:2");
+  it.remember(applied());
+  CHECK(it.sample().assessment.chain[1].verdict == policy::Verdict::holds);
+  CHECK(it.sample().assessment.chain[2].verdict == policy::Verdict::holds);
+  CHECK(std::ranges::count(causes(), observer::Cause::drift) == 0);
+}
+
+TEST_CASE("a quadlet is judged by what its container is started with", "[enforced]") {
+  Enforced it;
+  const std::string quadlet = "/etc/containers/systemd/vllm.container";
+  const std::string ours = quadlet + ".d/zz-allocd.conf";
+  it.write(quadlet, "[Container]\nImage=image\nEnvironment=A=1\n");
+  it.facts.source_path = quadlet;
+  it.facts.fragment_path = "/run/systemd/generator/vllm.service";
+  it.write(it.facts.fragment_path, "[Service]\nExecStart=/usr/bin/podman run --env A=1 image\n");
+  it.facts.exec_start = {{"/usr/bin/podman", "run", "--env", "A=1", "image"}};
+  const auto verdict = [&](std::size_t link) { return it.sample().assessment.chain.at(link).verdict; };
+  CHECK(verdict(1) == policy::Verdict::fails);
+  const auto causes = [&] {
+    std::vector<observer::Cause> found;
+    for (const auto& wish : observer::list_wishes(it.whole(), it.settings(), it.sampler().grounds(), {}))
+      found.push_back(wish.cause);
+    return found;
+  };
+  CHECK(std::ranges::count(causes(), observer::Cause::drift) == 1);
+
+  // On disk, and podman's generator has not run since.
+  it.write(ours, test::owned_text({"[Container]", kPreload}));
+  it.sampler().distrust_files();
+  CHECK(it.sample().drop_in.path == ours);
+  CHECK(it.sample().drop_in.state == DropInState::intact);
+  CHECK_FALSE(it.sample().drop_in.loaded);
+  CHECK(verdict(1) == policy::Verdict::holds);
+  CHECK(verdict(2) == policy::Verdict::fails);
+
+  it.facts.exec_start = {
+      {"/usr/bin/podman", "run", "--env", "A=1", "--env", "LD_PRELOAD=/usr/lib/libjemalloc.so.2", "image"}};
+  CHECK(it.sample().drop_in.loaded);
+  CHECK(verdict(1) == policy::Verdict::holds);
+  CHECK(verdict(2) == policy::Verdict::holds);
+  CHECK(std::ranges::count(causes(), observer::Cause::drift) == 0);
+  REQUIRE(it.sample().environment.variables.size() == 1);
+  CHECK(it.sample().environment.variables[0].contributions[0].path == ours);
+}
+
+TEST_CASE("what the enforcer remembers of a start decides on the age of variables", "[enforced]") {
+  snapshot::Unit unit;
+  unit.drop_in.state = DropInState::intact;
+  unit.drop_in.loaded = true;
+  host::UnitFacts facts;
+  facts.name = "vllm.service";
+  const auto start_in = [&](policy::FusePhase phase, const std::string& invocation = "") {
+    auto record = applied().targets["vllm.service"];
+    record.units["vllm.service"].fuse.phase = phase;
+    facts.invocation_id = invocation;
+    policy::UnitSetting setting;
+    observer::add_record(record, facts, setting, unit);
+    return setting.start;
+  };
+  using policy::FusePhase;
+  using policy::KnownStart;
+  CHECK(start_in(FusePhase::waiting) == KnownStart::before);
+  CHECK(start_in(FusePhase::waiting, "another") == KnownStart::after);
+  CHECK(start_in(FusePhase::settling) == KnownStart::after);
+  CHECK(start_in(FusePhase::settled) == KnownStart::after);
+  CHECK(start_in(FusePhase::rolled_back) == KnownStart::unknown);
+  unit.drop_in.state = DropInState::tampered;
+  CHECK(start_in(FusePhase::waiting) == KnownStart::unknown);
 }
 
 TEST_CASE("a unit rolled back says why, once its files are gone", "[enforced]") {

@@ -21,7 +21,9 @@ const std::string kJemalloc = "Environment=LD_PRELOAD=/usr/lib/libjemalloc.so.2"
 
 class Reader : public test::UnitTree {
  public:
-  const observer::UnitFilesView& look(double now = 5000) { return files.look(facts, manager, now); }
+  const observer::UnitFilesView& look(double now = 5000) {
+    return files.look(facts, {.manager_environment = manager, .specifiers = {}, .manager_places = {}}, now);
+  }
   DropInState state() { return look().drop_in.state; }
 
   UnitFiles files{root};

@@ -120,7 +120,9 @@ TEST_CASE("plan: obstacles block and write nothing") {
   auto input = unit.input();
   SECTION("secure execution") {
     input.is_secure_execution = true;
-    CHECK(plan_one(input).reason == PlanReason::secure_execution);
+    const auto item = plan_one(input);
+    CHECK(item.reason == PlanReason::secure_execution);
+    CHECK(item.sentence.contains("ExecStart= at /etc/systemd/system/vllm.service:2,"));
   }
   SECTION("static") {
     input.program = policy::ProgramKind::static_program;
@@ -131,13 +133,22 @@ TEST_CASE("plan: obstacles block and write nothing") {
     CHECK(plan_one(input).reason == PlanReason::musl_program);
   }
   SECTION("RootDirectory= without the library") {
+    unit.drop_ins["/run/root.conf"] = "[Service]\n\nRootDirectory=/srv/root\n";
+    input = unit.input();
     input.root_directory = "/srv/root";
     input.library_in_root = false;
-    CHECK(plan_one(input).reason == PlanReason::library_absent_in_root);
+    const auto item = plan_one(input);
+    CHECK(item.reason == PlanReason::library_absent_in_root);
+    CHECK(item.sentence.contains("RootDirectory=/srv/root at /run/root.conf:3:"));
+    // The advice leads somewhere.
+    input.library_is_bound = true;
+    CHECK(plan_one(input).action == Action::write);
   }
   SECTION("RootImage=") {
     input.root_image = "/srv/image.raw";
     CHECK(plan_one(input).reason == PlanReason::root_image);
+    input.library_is_bound = true;
+    CHECK(plan_one(input).action == Action::write);
   }
   SECTION("a container client") {
     input.exec_start = {{"/usr/bin/docker", "run", "--rm", "vllm/vllm-openai"}};
@@ -301,6 +312,8 @@ TEST_CASE("plan: a quadlet gets its container's variables and the library") {
   const std::string mount = "\nVolume=" + std::string(kLibrary) + ":" + kLibrary + ":ro\n";
   CHECK(item.files[0].after->find("[Container]\nEnvironment=\"LD_PRELOAD=") != std::string::npos);
   CHECK(item.files[0].after->find(mount) != std::string::npos);
+  input.persist = settings::Persist::runtime;
+  CHECK(plan_one(input).files[0].path == "/run/containers/systemd/vllm.container.d/zz-allocd.conf");
 }
 
 TEST_CASE("plan: persist runtime writes below /run, and moves what lay in /etc") {

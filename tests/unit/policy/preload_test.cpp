@@ -43,3 +43,13 @@ TEST_CASE("what systemd would set", "[policy]") {
   CHECK(decide_preload(Lines{"LD_PRELOAD=x"}, Lines{"LD_PRELOAD=z", "LD_PRE"}) == Preload{"x", false});
   CHECK(decide_preload(Lines{"LD_PRELOAD="}, Lines{}) == Preload{"", false});
 }
+
+TEST_CASE("a container client's variables are found in every form") {
+  using Commands = std::vector<std::vector<std::string>>;
+  const Commands commands{{"/usr/bin/podman", "run", "--env", "A=1", "--env=B=2", "-e", "C=three words", "-e",
+                           "FROM_OURS", "image"},
+                          {"/usr/bin/podman", "run", "-e"}};
+  CHECK(allocd::policy::list_container_environment(commands) ==
+        std::vector<std::string>{"A=1", "B=2", "C=three words"});
+  CHECK(allocd::policy::list_container_environment({}).empty());
+}

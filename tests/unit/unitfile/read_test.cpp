@@ -42,8 +42,8 @@ TEST_CASE("a unit, its drop-ins and its environment files are read in order") {
   tree.write("u/a.service", "[Service]\nEnvironment=A=1\nEnvironmentFile=-/e/%p.env\n");
   tree.write("u/a.service.d/x.conf", "[Service]\nEnvironment=A=2\n");
   tree.write("e/a.env", "B=3\n");
-  const auto sources =
-      read_sources(tree.root, "a.service", "/u/a.service", {"/u/a.service.d/x.conf"}, {"C=4"});
+  const auto sources = read_sources(tree.root, "a.service", "/u/a.service", {"/u/a.service.d/x.conf"},
+                                    {.manager_environment = {"C=4"}, .specifiers = {}, .manager_places = {}});
   const auto environment = compute_environment(sources);
   CHECK(environment.doubts.empty());
   CHECK(environment.variables.at("A").value == "2");
