@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import sys
+import time
 import traceback
 
 SOURCE = pathlib.Path("/run/vm/source")
@@ -20,11 +22,17 @@ import allocd_on_host  # noqa: E402
 import readings  # noqa: E402
 from allocd_on_host import Allocd  # noqa: E402
 from local_host import LocalHost  # noqa: E402
-from workers import DISK, MAPPED_FILE, MAPPED_MIB, MIB, WORKERS  # noqa: E402
+from workers import (  # noqa: E402
+    DISK, MAPPED_FILE, MAPPED_MIB, MIB, MODEL_FILE, MODEL_FILE_OF_ROOT, MODEL_MIB, WORKERS)
 
 SWAP_MIB = 192
 NUMA_BALANCING = pathlib.Path("/proc/sys/kernel/numa_balancing")
 INTERVAL = "2s"
+EXPECTED = {"thp.enabled": "always", "thp.defrag": "never", "zone_reclaim_mode": "0", "iommu": "translated",
+            "hugepages.2M": "128"}
+MODELS = {"mapped": MODEL_FILE, "bound": MODEL_FILE_OF_ROOT}
+# One each: the budget lets little more through in a minute, for reading takes long on an emulated machine.
+COSTLY = {"interleaved": "numa_maps", "huge": "smaps_rollup"}
 
 
 def say(what: str) -> None:
@@ -52,11 +60,36 @@ def rest_kernel() -> None:
 
 def make_files() -> None:
     pathlib.Path(MAPPED_FILE).write_bytes(bytes(MAPPED_MIB * MIB))
+    for file in MODELS.values():
+        pathlib.Path(file).parent.mkdir(exist_ok=True)
+        pathlib.Path(file).write_bytes(bytes(MODEL_MIB * MIB))
+    # The kernel tells a file's cache to its owner alone, or to who may write to it.
+    shutil.chown(MODEL_FILE, "allocd", "allocd")
+
+
+def half_cache(path: str) -> None:
+    """Without read-ahead, which would bring in more than was read."""
+    file = os.open(path, os.O_RDONLY)
+    os.fsync(file)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+    for offset in range(0, MODEL_MIB * MIB // 2, MIB):
+        os.pread(file, MIB, offset)
+    os.close(file)
 
 
 def settings() -> str:
-    services = {unit.removesuffix(".service"): {"unit": unit, "allocator": "jemalloc"} for unit in WORKERS}
-    return allocd_on_host.config(interval=INTERVAL, **services)
+    services = {}
+    for unit in WORKERS:
+        name = unit.removesuffix(".service")
+        services[name] = {"unit": unit, "allocator": "jemalloc"}
+        if name in MODELS:
+            services[name]["model_paths"] = [MODELS[name]]
+        if name in COSTLY:
+            services[name]["costly_reads"] = [COSTLY[name]]
+    observe = {"node_interval": "10s", "costly_longest": "10s"}
+    whole = json.loads(allocd_on_host.config(interval=INTERVAL, observe=observe, **services))
+    return json.dumps(whole | {"node": {"expect": EXPECTED}}, indent=2) + "\n"
 
 
 def prepare(host: LocalHost) -> dict[str, str]:
@@ -64,6 +97,7 @@ def prepare(host: LocalHost) -> dict[str, str]:
     rest_kernel()
     make_swap(host)
     make_files()
+    half_cache(MODEL_FILE)
     host.units({unit: worker.unit_text() for unit, worker in WORKERS.items()})
     say("starting the workers")
     host.systemctl("start", *WORKERS, timeout=60)
@@ -76,8 +110,19 @@ def all_identified(allocd: Allocd) -> bool:
     return all(len(seen.get(unit, [])) == 1 and seen[unit][0]["evidence"]["rung"] == "resolved" for unit in WORKERS)
 
 
+def slow_parts_since(snapshot: dict, since: float) -> bool:
+    """What is not read with every sample has been read, of units and of the machine after `since`."""
+    units = [unit for unit in snapshot["units"] if unit["name"] in WORKERS]
+    costly = [entry for unit in units for entry in unit["costly"]]
+    return (snapshot["node"]["read_at"] > since and all(unit["cgroup"]["limits_read_at"] > since for unit in units)
+            and len(costly) == len(COSTLY) and all(entry["reads"] > 0 for entry in costly)
+            and len(snapshot["model_files"]) == len(MODELS)
+            and all(files["read_at"] > 0 for files in snapshot["model_files"]))
+
+
 def ask_allocctl(host: LocalHost) -> dict[str, dict]:
-    questions = {"status": ["status"], "verify": ["verify"],
+    questions = {"status": ["status"], "verify": ["verify"], "node": ["node"],
+                 "node --output=json": ["node", "--output=json"],
                  **{f"show {unit}": ["show", unit, "--output=json"] for unit in WORKERS}}
     answers = {}
     for name, arguments in questions.items():
@@ -94,12 +139,15 @@ def observe(host: LocalHost, groups: dict[str, str]) -> dict:
     allocd.poll(lambda: all_identified(allocd), "the malloc of every worker", *WORKERS)
     say("reading")
     before = readings.take(groups)
+    since = time.time()
+    allocd.poll(lambda: slow_parts_since(allocd.snapshot(), since), "what is read slowly", timeout=60)
     snapshot = allocd.next_sample()
     metrics = allocd.http()[2].decode()
     answers = ask_allocctl(host)
     after = readings.take(groups)
+    fincore = host.run("fincore", "-b", "-n", "-o", "RES", MODEL_FILE).stdout
     return {"before": before, "snapshot": snapshot, "metrics": metrics, "allocctl": answers, "after": after,
-            "journal": host.journal("allocd.service")}
+            "fincore": fincore, "journal": host.journal("allocd.service")}
 
 
 def main() -> int:

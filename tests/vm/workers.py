@@ -13,6 +13,10 @@ PROGRAM = "/run/vm/programs/host-programs/holds_memory"
 DISK = "/run/vm/disk"
 MAPPED_FILE = f"{DISK}/mapped"
 MAPPED_MIB = 16
+# One whose cache allocd may know, and one whose it may not: it belongs to root and only root may write to it.
+MODEL_FILE = f"{DISK}/models/half.safetensors"
+MODEL_FILE_OF_ROOT = f"{DISK}/models/root.safetensors"
+MODEL_MIB = 32
 MIB = 1 << 20
 JEMALLOC, TCMALLOC = "libjemalloc.so.2", "libtcmalloc_minimal.so.4"
 
