@@ -290,11 +290,11 @@ def test_a_root_directory_with_and_without_the_library(enforcer, host):
 
 def test_a_root_directory_into_which_the_library_is_bound(enforcer, host):
     """What the advice says mends it."""
-    host.run("sh", "-c", "mkdir -p /srv/bound/bin /srv/bound/lib64 /srv/bound/dev /srv/bound/proc /srv/bound/sys "
-                         "/srv/bound/tmp /srv/bound/run /srv/bound/usr/lib/x86_64-linux-gnu && cp /bin/sleep /srv/bound/bin "
-                         "&& cp -L /lib64/ld-linux-x86-64.so.2 /srv/bound/lib64/ && cd /srv/bound/usr/lib/x86_64-linux-gnu && "
-                         "cp -L /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libm.so.6 "
-                         "/usr/lib/x86_64-linux-gnu/libstdc++.so.6 /lib/x86_64-linux-gnu/libgcc_s.so.1 .")
+    host.run("sh", "-c", f"mkdir -p /srv/bound/bin $(dirname /srv/bound{DYNAMIC_LINKER}) /srv/bound/dev /srv/bound/proc "
+                         f"/srv/bound/sys /srv/bound/tmp /srv/bound/run /srv/bound{LIBRARIES} && cp /bin/sleep /srv/bound/bin && "
+                         f"cp -L {DYNAMIC_LINKER} /srv/bound{DYNAMIC_LINKER} && cd /srv/bound{LIBRARIES} && "
+                         f"cp -L {ROOT_LIBRARIES}/libc.so.6 {ROOT_LIBRARIES}/libm.so.6 {LIBRARIES}/libstdc++.so.6 "
+                         f"{ROOT_LIBRARIES}/libgcc_s.so.1 .")
     enforcer.configure(policy())
     host.unit(SERVICE, service("RootDirectory=/srv/bound"))
     assert enforcer.refused()[0] == "library_absent_in_root"
