@@ -49,7 +49,7 @@ struct Scrape {
 inline constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 enum class Type { gauge, counter };
-enum class Scope { exporter, observer, collector, unit, role };
+enum class Scope { exporter, observer, collector, node, model_files, unit, role };
 
 struct MetricDoc {
   std::string_view name;
@@ -64,10 +64,15 @@ struct MetricDoc {
 // docs/metrics.md, in full.
 [[nodiscard]] std::string render_reference();
 
-// The budget: most series one unit can have is kSeriesPerUnit + (roles seen) * kSeriesPerRole. The usual
-// figure is for states and allocators of which a few at a time are seen.
-inline constexpr std::size_t kSeriesPerUnit = 37;
-inline constexpr std::size_t kSeriesPerRole = 41;
-inline constexpr std::size_t kUsualSeriesPerRole = 30;
+// The budget: most series one unit can have is kSeriesPerUnit + (NUMA nodes) * kSeriesPerUnitNode + (roles
+// seen) * kSeriesPerRole, and where costly reads are asked for kCostlySeriesPerUnit + (NUMA nodes) *
+// kCostlySeriesPerUnitNode besides. The usual figure is for states and allocators of which a few at a time
+// are seen.
+inline constexpr std::size_t kSeriesPerUnit = 73;
+inline constexpr std::size_t kSeriesPerUnitNode = 4;
+inline constexpr std::size_t kSeriesPerRole = 54;
+inline constexpr std::size_t kUsualSeriesPerRole = 34;
+inline constexpr std::size_t kCostlySeriesPerUnit = 24;
+inline constexpr std::size_t kCostlySeriesPerUnitNode = 3;
 
 }  // namespace allocd::metrics

@@ -5,7 +5,9 @@
 // with the labels that tell them apart. Private to this folder.
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -20,24 +22,32 @@ namespace allocd::metrics {
 
 using Label = std::pair<std::string_view, std::string_view>;
 
+// Where the samples of one family go: into prometheus-cpp's model, or straight onto the page, which is what a
+// scrape does: thousands of samples a scrape, each a handful of allocations in the model.
+class Samples {
+ public:
+  virtual ~Samples() = default;
+  virtual void add(std::initializer_list<Label> common, std::initializer_list<Label> more, double value) = 0;
+};
+
 // Adds samples of one family that share their first labels. A temporary: it lives no longer than the labels
 // in the expression that makes it.
 class Sink {
  public:
-  Sink(prometheus::MetricFamily& family, std::initializer_list<Label> common)
-      : family_(family), common_(common) {}
+  Sink(Samples& samples, std::initializer_list<Label> common) : samples_(samples), common_(common) {}
 
-  void add(double value, std::initializer_list<Label> more = {}) const;
-  void add(std::optional<double> value) const {
-    if (value) add(*value);
-  }
+  void add(double value, std::initializer_list<Label> more = {}) const { samples_.add(common_, more, value); }
   template <std::integral Number>
   void add(Number value, std::initializer_list<Label> more = {}) const {
     add(static_cast<double>(value), more);
   }
+  template <typename Number>
+  void add(const std::optional<Number>& value, std::initializer_list<Label> more = {}) const {
+    if (value) add(*value, more);
+  }
 
  private:
-  prometheus::MetricFamily& family_;
+  Samples& samples_;
   std::initializer_list<Label> common_;
 };
 
@@ -45,7 +55,8 @@ template <typename Part>
 using Collect = void (*)(const Part&, const Sink&);
 using AnyCollect =
     std::variant<Collect<ExporterFacts>, Collect<snapshot::Snapshot>, Collect<snapshot::Collector>,
-                 Collect<snapshot::Unit>, Collect<snapshot::RoleSum>>;
+                 Collect<snapshot::Node>, Collect<snapshot::ModelFiles>, Collect<snapshot::Unit>,
+                 Collect<snapshot::RoleSum>>;
 
 struct Row {
   MetricDoc doc;
@@ -54,8 +65,16 @@ struct Row {
 
 [[nodiscard]] std::span<const Row> exporter_rows();
 [[nodiscard]] std::span<const Row> observer_rows();
+[[nodiscard]] std::span<const Row> node_memory_rows();
+[[nodiscard]] std::span<const Row> node_thp_rows();
+[[nodiscard]] std::span<const Row> node_numa_rows();
+[[nodiscard]] std::span<const Row> model_files_rows();
 [[nodiscard]] std::span<const Row> unit_rows();
+[[nodiscard]] std::span<const Row> unit_memory_rows();
 [[nodiscard]] std::span<const Row> role_rows();
+
+// All of them, in the order of the page.
+[[nodiscard]] std::array<std::span<const Row>, 9> all_rows();
 
 // The one family that does not come from a part: it says whether there is a fresh snapshot at all.
 inline constexpr std::string_view kObserverUp = "allocd_observer_up";
@@ -64,8 +83,10 @@ inline constexpr std::string_view kObserverUp = "allocd_observer_up";
 // HELP of a metric: meaning and source in one line.
 [[nodiscard]] std::string render_help(const MetricDoc& doc);
 
-// One family of gauges or counters, in the text format.
-void append_text(std::string& out, const prometheus::MetricFamily& family);
+// One family in the text format: its comments, and a sample.
+void append_comments(std::string& out, std::string_view name, std::string_view help, bool is_counter);
+void append_sample(std::string& out, std::string_view name, std::initializer_list<Label> common,
+                   std::initializer_list<Label> more, double value);
 
 // Values of the `state` label of allocd_unit_active_state.
 inline constexpr std::string_view kActiveStates[] = {"active",      "reloading",  "inactive",
@@ -78,6 +99,7 @@ inline constexpr allocator::Kind kAlwaysShownAllocators[] = {
     allocator::Kind::unknown};
 inline constexpr allocator::Kind kAlwaysShownIdleAllocators[] = {
     allocator::Kind::jemalloc, allocator::Kind::tcmalloc, allocator::Kind::mimalloc};
+inline constexpr allocator::Rung kAlwaysShownRungs[] = {allocator::Rung::none, allocator::Rung::resolved};
 inline constexpr policy::State kAlwaysShownProcessStates[] = {
     policy::State::compliant, policy::State::pending_restart, policy::State::violation,
     policy::State::unknown};

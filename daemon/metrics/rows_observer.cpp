@@ -45,9 +45,13 @@ constexpr Row kExporterRows[] = {
 };
 
 constexpr Row kObserverRows[] = {
-    {{"allocd_build_info", kGauge, Scope::observer, "version", "1, with the version of the observer",
+    {{"allocd_build_info", kGauge, Scope::observer, "version,revision,compiler",
+      "1, with the version of the observer, the commit it was built from (unknown: it was not told) and the "
+      "compiler",
       "the observer's build"},
-     [](const Snapshot& s, const Sink& out) { out.add(1, {{"version", s.version}}); }},
+     [](const Snapshot& s, const Sink& out) {
+       out.add(1, {{"version", s.version}, {"revision", s.revision}, {"compiler", s.compiler}});
+     }},
     {{"allocd_snapshot_timestamp_seconds", kGauge, Scope::observer, "",
       "When the sample behind this page was taken; its age is time() minus this", "clock of the observer"},
      [](const Snapshot& s, const Sink& out) { out.add(moment(s.taken_at)); }},
@@ -80,6 +84,13 @@ constexpr Row kObserverRows[] = {
     {{"allocd_evidence_deadlines_total", kCounter, Scope::observer, "",
       "Such looks that were given up at their deadline", "the observer"},
      [](const Snapshot& s, const Sink& out) { out.add(s.own.evidence_deadlines); }},
+    {{"allocd_costly_reads_total", kCounter, Scope::observer, "",
+      "Reads of files that walk the page tables of a process; 0 unless a service asks for them",
+      "the observer"},
+     [](const Snapshot& s, const Sink& out) { out.add(s.own.costly_reads); }},
+    {{"allocd_costly_read_seconds_total", kCounter, Scope::observer, "",
+      "Time these took, all of it inside a process's memory lock at worst", "clock of the observer"},
+     [](const Snapshot& s, const Sink& out) { out.add(s.own.costly_seconds); }},
     {{"allocd_bus_connected", kGauge, Scope::observer, "", "1 if the observer is connected to the system bus",
       "sd-bus"},
      [](const Snapshot& s, const Sink& out) { out.add(s.bus.connected); }},
@@ -130,12 +141,26 @@ constexpr Row kObserverRows[] = {
      [](const Snapshot& s, const Sink& out) {
        if (s.max_map_count > 0) out.add(s.max_map_count);
      }},
+    {{"allocd_node_read_timestamp_seconds", kGauge, Scope::observer, "",
+      "When the state of the machine was last read; when that is more than three intervals ago nothing is "
+      "said "
+      "about it",
+      "clock of the observer"},
+     [](const Snapshot& s, const Sink& out) { out.add(moment(s.node.read_at)); }},
+    {{"allocd_node_read_duration_seconds", kGauge, Scope::observer, "", "How long that took",
+      "clock of the observer"},
+     [](const Snapshot& s, const Sink& out) {
+       if (s.node.known) out.add(s.node.duration);
+     }},
     {{"allocd_collector_success", kGauge, Scope::collector, "collector",
       "1 if this part of the last sample succeeded", "the observer"},
      [](const Collector& c, const Sink& out) { out.add(c.success); }},
     {{"allocd_collector_duration_seconds", kGauge, Scope::collector, "collector",
       "Wall time of this part in its last run", "clock of the observer"},
      [](const Collector& c, const Sink& out) { out.add(c.duration); }},
+    {{"allocd_collector_cpu_seconds", kGauge, Scope::collector, "collector",
+      "CPU time of this part in its last run, user and system", "clock of the observer's thread"},
+     [](const Collector& c, const Sink& out) { out.add(c.cpu); }},
     {{"allocd_collector_last_success_timestamp_seconds", kGauge, Scope::collector, "collector",
       "When this part last succeeded", "clock of the observer"},
      [](const Collector& c, const Sink& out) { out.add(moment(c.last_success_at)); }},

@@ -49,6 +49,15 @@ void count_by(const Sink& out, std::string_view label, const base::EnumNames<Enu
   }
 }
 
+// One series per value that is not 0.
+template <typename Enum, std::size_t Count>
+void count_present(const Sink& out, std::string_view label, const base::EnumNames<Enum, Count>& names,
+                   const std::map<Enum, std::uint32_t>& counts) {
+  for (const auto& [value, count] : counts) {
+    if (count > 0) out.add(count, {{label, names.name(value)}});
+  }
+}
+
 // systemd's word for the unit, "" when it has not been heard or is one we do not know. A masked or deleted
 // unit may still run: its processes matter more than its file.
 std::string_view active_state(const Unit& unit) {
@@ -210,6 +219,10 @@ constexpr Row kRoleRows[] = {
     {{"allocd_unit_memory_page_tables_bytes", kGauge, Scope::role, "unit,role", "Page tables, summed",
       "VmPTE in /proc/PID/status"},
      role_memory<&Memory::page_tables>},
+    {{"allocd_unit_memory_hugetlb_bytes", kGauge, Scope::role, "unit,role",
+      "Memory in reserved huge pages, summed; the kernel does not count it as resident",
+      "HugetlbPages in /proc/PID/status"},
+     role_memory<&Memory::hugetlb>},
     {{"allocd_unit_threads", kGauge, Scope::role, "unit,role", "Threads", "Threads in /proc/PID/status"},
      role_number<&RoleSum::threads>},
     {{"allocd_unit_page_faults", kGauge, Scope::role, "unit,role,kind",
@@ -242,6 +255,26 @@ constexpr Row kRoleRows[] = {
      [](const RoleSum& r, const Sink& out) {
        count_by(out, "allocator", allocator::kKindNames, r.mapped_not_active, kAlwaysShownIdleAllocators);
      }},
+    {{"allocd_unit_processes_allocator_embedded", kGauge, Scope::role, "unit,role,allocator",
+      "Processes whose program has this allocator compiled in under hidden names: whether it is used cannot "
+      "be "
+      "proved from outside",
+      "text of the program file"},
+     [](const RoleSum& r, const Sink& out) {
+       count_present(out, "allocator", allocator::kKindNames, r.embedded);
+     }},
+    {{"allocd_unit_processes_by_evidence", kGauge, Scope::role, "unit,role,rung",
+      "Processes by how well their allocator is known: not at all (none), by names in the memory map, by "
+      "text in "
+      "a static program (fingerprint), by the dynamic linker's own order (resolved)",
+      "the observer"},
+     [](const RoleSum& r, const Sink& out) {
+       count_by(out, "rung", allocator::kRungNames, r.rungs, kAlwaysShownRungs);
+     }},
+    {{"allocd_unit_processes_thp_disabled", kGauge, Scope::role, "unit,role",
+      "Processes that have transparent huge pages switched off for themselves; not counted before Linux 5.0",
+      "THP_enabled in /proc/PID/status"},
+     role_number<&RoleSum::thp_disabled>},
     {{"allocd_unit_processes_library_off_disk", kGauge, Scope::role, "unit,role",
       "Processes with an allocator library that was deleted or replaced on disk; no sample until a memory "
       "map "

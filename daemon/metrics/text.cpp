@@ -38,14 +38,25 @@ void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
 
 void append_valid(std::string& out, std::string_view text, Quotes quotes) {
   const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (ascii) {
+  if (ascii && text.find_first_of("\n\\\"") == std::string_view::npos) {
+    out += text;  // nearly always, and a page has tens of thousands of these
+  } else if (ascii) {
     append_escaped(out, text, quotes);
   } else {
     append_escaped(out, base::to_valid_utf8(text), quotes);
   }
 }
 
+// Most values are whole numbers, which are much faster to write than any other.
+bool append_whole(std::string& out, double value) {
+  constexpr double kExact = 1e15;  // below it a whole number has no exponent in the other form either
+  if (!(std::abs(value) < kExact) || std::trunc(value) != value || std::signbit(value)) return false;
+  fmt::format_to(std::back_inserter(out), "{}", static_cast<std::uint64_t>(value));
+  return true;
+}
+
 void append_value(std::string& out, double value) {
+  if (append_whole(out, value)) return;
   if (std::isnan(value)) {
     out += "NaN";
   } else if (std::isinf(value)) {
@@ -55,39 +66,63 @@ void append_value(std::string& out, double value) {
   }
 }
 
-void append_labels(std::string& out, const std::vector<ClientMetric::Label>& labels) {
-  if (labels.empty()) return;
-  char separator = '{';
-  for (const auto& label : labels) {
-    out += separator;
-    out += label.name;
-    out += "=\"";
-    append_valid(out, label.value, Quotes::escaped);
-    out += '"';
-    separator = ',';
+// The braces, written with the first label.
+class Labels {
+ public:
+  explicit Labels(std::string& out) : out_(out) {}
+  void add(std::string_view name, std::string_view value) {
+    out_ += separator_;
+    out_.append(name).append("=\"");
+    append_valid(out_, value, Quotes::escaped);
+    out_ += '"';
+    separator_ = ',';
   }
-  out += '}';
+  void close() {
+    if (separator_ == ',') out_ += '}';
+  }
+
+ private:
+  std::string& out_;
+  char separator_ = '{';
+};
+
+void append_end(std::string& out, double value) {
+  out += ' ';
+  append_value(out, value);
+  out += '\n';
 }
 
 }  // namespace
 
-void append_text(std::string& out, const MetricFamily& family) {
-  const bool counter = family.type == MetricType::Counter;
-  out += "# HELP " + family.name + ' ';
-  append_valid(out, family.help, Quotes::as_they_are);
-  out += "\n# TYPE " + family.name + (counter ? " counter\n" : " gauge\n");
-  for (const ClientMetric& metric : family.metric) {
-    out += family.name;
-    append_labels(out, metric.label);
-    out += ' ';
-    append_value(out, counter ? metric.counter.value : metric.gauge.value);
-    out += '\n';
-  }
+void append_comments(std::string& out, std::string_view name, std::string_view help, bool is_counter) {
+  out.append("# HELP ").append(name) += ' ';
+  append_valid(out, help, Quotes::as_they_are);
+  out.append("\n# TYPE ").append(name).append(is_counter ? " counter\n" : " gauge\n");
+}
+
+void append_sample(std::string& out, std::string_view name, std::initializer_list<Label> common,
+                   std::initializer_list<Label> more, double value) {
+  out += name;
+  Labels labels(out);
+  for (const auto& [label, text] : common) labels.add(label, text);
+  for (const auto& [label, text] : more) labels.add(label, text);
+  labels.close();
+  append_end(out, value);
 }
 
 std::string render_text(const std::vector<MetricFamily>& families) {
   std::string page;
-  for (const MetricFamily& family : families) append_text(page, family);
+  for (const MetricFamily& family : families) {
+    const bool is_counter = family.type == MetricType::Counter;
+    append_comments(page, family.name, family.help, is_counter);
+    for (const ClientMetric& metric : family.metric) {
+      page += family.name;
+      Labels labels(page);
+      for (const auto& label : metric.label) labels.add(label.name, label.value);
+      labels.close();
+      append_end(page, is_counter ? metric.counter.value : metric.gauge.value);
+    }
+  }
   return page;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/expect_value.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -73,6 +75,16 @@ std::optional<std::uint64_t> parse_page_size(std::string_view text) {
   if (!number || unit == kUnits.end() || *number > UINT64_MAX / unit->bytes) return std::nullopt;
   const std::uint64_t bytes = *number * unit->bytes;
   return std::has_single_bit(bytes) ? std::optional(bytes) : std::nullopt;
+}
+
+std::string page_size_text(std::uint64_t bytes) {
+  constexpr std::string_view kUnits = "BKMGT";
+  std::size_t unit = 0;
+  while (bytes >= kKibibyte && bytes % kKibibyte == 0 && unit + 1 < kUnits.size()) {
+    bytes /= kKibibyte;
+    ++unit;
+  }
+  return fmt::format("{}{}", bytes, kUnits[unit]);
 }
 
 }  // namespace allocd::node

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,5 +22,7 @@ struct NumberRange {
 [[nodiscard]] std::optional<std::vector<std::string_view>> parse_word_list(std::string_view text);
 // "2M", "1G", "512MiB", "64K", "2048kB" in bytes: a power of two, 1 KiB or more.
 [[nodiscard]] std::optional<std::uint64_t> parse_page_size(std::string_view text);
+// "64K", "2M", "1G": the shortest of these that is exact.
+[[nodiscard]] std::string page_size_text(std::uint64_t bytes);
 
 }  // namespace allocd::node

@@ -24,7 +24,8 @@ Page page_of(const snapshot::Unit& unit) {
 TEST_CASE("figures of a unit and its roles arrive under their labels") {
   const Page page = page_of(test::rich_snapshot());
   CHECK(page.value("allocd_observer_up") == "1");
-  CHECK(page.value("allocd_build_info{version=\"1.2.3\"}") == "1");
+  CHECK(page.value(
+            "allocd_build_info{version=\"1.2.3\",revision=\"0123456789ab\",compiler=\"gcc 12.2.0\"}") == "1");
   CHECK(page.value("allocd_unit_up{unit=\"chat.service\"}") == "1");
   CHECK(page.value("allocd_unit_info{unit=\"chat.service\",engine=\"vllm\",policy=\"chat\",source=\"unit\","
                    "wanted=\"jemalloc\"}") == "1");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "snapshot/model.hpp"
+#include "support/sample_memory.hpp"
 
 namespace allocd::test {
 
@@ -18,7 +19,8 @@ inline snapshot::RoleSum rich_role(engine::Role role) {
                 .peak_resident = 8192,
                 .locked = 128,
                 .pinned = 64,
-                .page_tables = 32};
+                .page_tables = 32,
+                .hugetlb = 2048};
   sum.max_resident = 4000;
   sum.threads = 140;
   sum.minor_faults = 1000;
@@ -26,7 +28,11 @@ inline snapshot::RoleSum rich_role(engine::Role role) {
   sum.max_mappings = 900;
   sum.glibc_heaps = 12;
   sum.jemalloc_background_threads = 4;
-  for (const auto kind : allocator::kKindNames.values()) sum.active[kind] = sum.mapped_not_active[kind] = 10;
+  for (const auto kind : allocator::kKindNames.values()) {
+    sum.active[kind] = sum.mapped_not_active[kind] = sum.embedded[kind] = 10;
+  }
+  for (const auto rung : allocator::kRungNames.values()) sum.rungs[rung] = 7;
+  sum.thp_disabled = 2;
   for (const auto state : policy::kStateNames.values()) sum.states[state] = 5;
   sum.libraries_off_disk = 1;
   return sum;
@@ -37,8 +43,38 @@ inline snapshot::RoleSum usual_role(engine::Role role) {
   snapshot::RoleSum sum = rich_role(role);
   sum.active = {{allocator::Kind::jemalloc, 70}};
   sum.mapped_not_active.clear();
+  sum.embedded.clear();
+  sum.rungs = {{allocator::Rung::resolved, 70}};
   sum.states = {{policy::State::compliant, 70}};
   return sum;
+}
+
+// Figures of both nodes of the machine, and every costly reading there is.
+inline void add_rich_memory(snapshot::Unit& unit) {
+  unit.cgroup = sample_cgroup();
+  unit.locality = sample_locality();
+  unit.costly = sample_unit_costly();
+  auto& maps = unit.costly[1];
+  maps.processes = 70;
+  maps.oldest_read_at = 4900;
+  maps.last_seconds = 0.25;
+  for (const unsigned node : {0U, 1U}) {
+    for (const auto kind : kernel::kPageKindNames.values()) maps.nodes[node][kind] = 4096;
+  }
+}
+
+inline snapshot::Node rich_node() {
+  auto node = sample_node();
+  node.read_at = 4990;
+  node.state.thp.shrink_underused = false;
+  return node;
+}
+
+inline snapshot::ModelFiles rich_model_files(const std::string& service) {
+  auto files = sample_model_files()[1];
+  files.service = service;
+  files.read_at = 4950;
+  return files;
 }
 
 inline snapshot::Unit rich_unit(const std::string& name) {
@@ -58,12 +94,15 @@ inline snapshot::Unit rich_unit(const std::string& name) {
   for (const auto role : engine::kRoleNames.values()) unit.roles.push_back(rich_role(role));
   unit.processes_seen = 100;
   unit.processes_vanished = 1;
+  add_rich_memory(unit);
   return unit;
 }
 
 inline snapshot::Snapshot rich_snapshot() {
   snapshot::Snapshot snapshot;
   snapshot.version = "1.2.3";
+  snapshot.revision = "0123456789ab";
+  snapshot.compiler = "gcc 12.2.0";
   snapshot.sequence = 7;
   snapshot.taken_at = 5000;
   snapshot.started_at = 4000;
@@ -94,6 +133,8 @@ inline snapshot::Snapshot rich_snapshot() {
                             .last_error = "x"};
   snapshot.collectors[1].name = "units";
   snapshot.collectors[1].last_success_at = 4990;
+  snapshot.node = rich_node();
+  snapshot.model_files.push_back(rich_model_files("chat"));
   snapshot.units.push_back(rich_unit("chat.service"));
   return snapshot;
 }

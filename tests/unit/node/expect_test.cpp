@@ -184,6 +184,15 @@ TEST_CASE("expect: every key has a meaning, and words or a range") {
   }
 }
 
+TEST_CASE("expect: a size of pages is written as it is read") {
+  for (const auto* const text : {"64K", "2M", "1G", "16G", "512M", "32K"}) {
+    CAPTURE(text);
+    CHECK(node::page_size_text(*parse_page_size(text)) == text);
+  }
+  CHECK(node::page_size_text(1023) == "1023B");
+  CHECK(node::page_size_text(0) == "0B");
+}
+
 TEST_CASE("expect: sizes of pages") {
   CHECK(parse_page_size("64K") == 65536U);
   CHECK(parse_page_size("16G") == 16ULL << 30U);
