@@ -14,6 +14,7 @@
 #include "ctl/enforce/verify_view.hpp"
 #include "ctl/find_unit.hpp"
 #include "ctl/json_views.hpp"
+#include "ctl/node_words.hpp"
 #include "ctl/summary.hpp"
 #include "ctl/terminal_text.hpp"
 #include "ctl/views.hpp"
@@ -40,7 +41,7 @@ Answer about_unit(const Snapshot& snapshot, const CommandLine& line, const Rende
   if (!unit) return {kFailure, "", said(unit.error(), options)};
   const bool json = line.output == Output::json;
   if (line.command == Command::explain) return explain(snapshot, **unit, json, options);
-  return {kDone, json ? render_show_json(snapshot, **unit) : render_show(**unit, options), ""};
+  return {kDone, json ? render_show_json(snapshot, **unit) : render_show(snapshot, **unit, options), ""};
 }
 
 std::expected<UnitList, std::string> select_units(const Snapshot& snapshot, const CommandLine& line) {
@@ -64,6 +65,15 @@ Answer verify(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
           ""};
 }
 
+// What is not known is not as it was declared.
+Answer about_node(const Snapshot& snapshot, bool json, const RenderOptions& options) {
+  const auto text = json ? render_node_json(snapshot) : render_node(snapshot, options);
+  if (!snapshot.node.known) {
+    return {kFailure, json ? text : "", said("allocd has not read the machine yet", options)};
+  }
+  return {is_as_declared(snapshot.node) ? kDone : kDiffers, text, ""};
+}
+
 Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
   const bool json = line.output == Output::json;
   switch (line.command) {
@@ -71,6 +81,8 @@ Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
       return {kDone, json ? render_status_json(snapshot, options.now) : render_status(snapshot, options), ""};
     case Command::list:
       return {kDone, json ? render_list_json(snapshot) : render_list(snapshot, options), ""};
+    case Command::node:
+      return about_node(snapshot, json, options);
     case Command::metrics:
       return {kDone, render_metrics(snapshot, options.now), ""};
     case Command::show:

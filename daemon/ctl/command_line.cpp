@@ -19,7 +19,7 @@ namespace allocd::ctl {
 namespace {
 
 constexpr const char* kFooter =
-    R"(status, list, show, explain, verify and metrics are rendered from the newest sample of allocd. plan looks
+    R"(status, list, show, explain, node, verify and metrics are rendered from the newest sample of allocd. plan looks
 at the configuration, at systemd and at the unit files, with the rights of whoever runs it. Only apply and
 revert change something, and only they need root. Data goes to standard output, all else to standard error.
 
@@ -35,7 +35,8 @@ Exit codes:
    1  failure; apply: something failed, was declined, or (--wait) was rolled back
    2  usage; apply, revert: no terminal to ask at, and no --yes
    3  plan: something would change or is blocked; apply, revert: something stays blocked;
-      explain, verify: a unit is anything else (violation, pending_restart, unknown, ...)
+      explain, verify: a unit is anything else (violation, pending_restart, unknown, ...);
+      node: something is not as `node: expect:` declares it, or could not be read
    4  insufficient privilege
    5  allocd cannot be reached; verify: its last sample is too old
   78  the configuration has problems)";
@@ -146,6 +147,8 @@ void add_commands(CLI::App& app, CommandLine& line) {
   add("explain", Command::explain, "Why a unit is in its state: the five links of the chain, and what to do")
       ->add_option("UNIT", line.unit, "Unit, cgroup or service")
       ->required();
+  add("node", Command::node,
+      "The machine's memory: huge pages, NUMA, IOMMU, limits, and what was declared of it");
   add_units(*add("verify", Command::verify, "Whether every unit with a policy is as the policy asks"), line,
             "Units, cgroups or services; without one, all that have a policy");
   add_enforcement(add, line);

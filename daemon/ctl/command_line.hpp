@@ -32,6 +32,7 @@ enum class Command {
   list,
   show,
   explain,
+  node,
   verify,
   plan,
   apply,

@@ -4,6 +4,7 @@
 #include "base/json_writer.hpp"
 #include "ctl/advice.hpp"
 #include "ctl/enforce/environment_view.hpp"
+#include "ctl/node_words.hpp"
 #include "ctl/summary.hpp"
 #include "snapshot/json.hpp"
 
@@ -117,6 +118,20 @@ std::string render_list_json(const Snapshot& snapshot) {
 std::string render_show_json(const Snapshot& snapshot, const Unit& unit) {
   auto out = begin_document(snapshot);
   snapshot::write_unit(out.key("unit"), unit);
+  return end_document(out);
+}
+
+std::string render_node_json(const Snapshot& snapshot) {
+  auto out = begin_document(snapshot);
+  out.member("hostname", snapshot.hostname);
+  out.key("as_declared");
+  if (snapshot.node.known) {
+    out.value(is_as_declared(snapshot.node));
+  } else {
+    out.null();
+  }
+  snapshot::write_node(out.key("node"), snapshot.node);
+  snapshot::write_model_files(out.key("model_files"), snapshot.model_files);
   return end_document(out);
 }
 

@@ -18,6 +18,9 @@ inline constexpr int kViewSchemaVersion = 1;
 [[nodiscard]] std::string render_list_json(const snapshot::Snapshot& snapshot);
 // `unit` is the unit as docs/snapshot.schema.json describes it.
 [[nodiscard]] std::string render_show_json(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit);
+// `node` and `model_files` as docs/snapshot.schema.json describes them; `as_declared` as the exit code has
+// it.
+[[nodiscard]] std::string render_node_json(const snapshot::Snapshot& snapshot);
 [[nodiscard]] std::string render_explain_json(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit);
 
 }  // namespace allocd::ctl

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
 
 #include "ctl/figures.hpp"
 #include "ctl/lines.hpp"
+#include "ctl/show_parts.hpp"
 #include "ctl/summary.hpp"
 #include "ctl/table.hpp"
 #include "ctl/views.hpp"
@@ -15,17 +15,16 @@ namespace allocd::ctl {
 
 namespace {
 
-using snapshot::Library;
-using snapshot::Process;
 using snapshot::Unit;
-
-constexpr std::size_t kShortBuildId = 12;
 
 std::string systemd_text(const Unit& unit, const RenderOptions& options) {
   if (unit.source == settings::SelectorKind::cgroup) return "no unit of its own: found by its cgroup";
   auto text = fmt::format("{}, {} ({})", unit.load_state, unit.active_state, unit.sub_state);
   if (unit.main_pid > 0) text += fmt::format(", main pid {}", unit.main_pid);
-  if (unit.started_at > 0) text += fmt::format(", up {}", format_duration(options.now - unit.started_at));
+  if (unit.started_at > 0) {
+    text += fmt::format(", up {} (since {})", format_duration(options.now - unit.started_at),
+                        format_time(unit.started_at));
+  }
   if (unit.restarts > 0) text += fmt::format(", {}", count_of(unit.restarts, "restart", "restarts"));
   if (unit.need_daemon_reload) text += "; its files changed: daemon-reload is needed";
   return text;
@@ -84,10 +83,6 @@ void add_roles(std::string& out, const Unit& unit, const RenderOptions& options)
   out += table.render(options, 2);
 }
 
-bool is_off_disk(const Library& library) {
-  return library.on_disk == allocator::OnDisk::deleted || library.on_disk == allocator::OnDisk::replaced;
-}
-
 void add_processes(std::string& out, const Unit& unit, const RenderOptions& options) {
   Table table({{.title = "PID", .align = Align::right},
                {.title = "ROLE", .cut = Cut::end},
@@ -119,79 +114,21 @@ void add_processes(std::string& out, const Unit& unit, const RenderOptions& opti
   }
 }
 
-std::string_view state_words(allocator::LibraryState state) {
-  switch (state) {
-    case allocator::LibraryState::active:
-      return "active";
-    case allocator::LibraryState::mapped_not_active:
-      return "mapped, not active";
-    case allocator::LibraryState::embedded:
-      return "embedded";
-    case allocator::LibraryState::mapped:
-      return "mapped, use unknown";
-  }
-  return "";
-}
-
-void add_library(std::string& out, const Library& library, const RenderOptions& options) {
-  auto text =
-      fmt::format("{:<19}  {:<8}", state_words(library.state), allocator::kKindNames.name(library.kind));
-  if (!library.build_id.empty())
-    text += fmt::format("  build-id {}", library.build_id.substr(0, kShortBuildId));
-  if (is_off_disk(library)) {
-    text += fmt::format("  {} on disk", allocator::kOnDiskNames.name(library.on_disk));
-  }
-  const bool active = library.state == allocator::LibraryState::active;
-  add_prose(out, options, text, 4, active ? Style::good : Style::plain);
-  add_prose(out, options, library.path.empty() ? "(no path)" : library.path, 6);
-}
-
-// Processes of one unit mostly share their libraries: said once per different set, in order of pid.
-struct SharedLibraries {
-  const std::vector<Library>* libraries;
-  std::vector<const Process*> processes;
-};
-
-std::vector<SharedLibraries> libraries_in_common(const Unit& unit) {
-  std::vector<SharedLibraries> groups;
-  for (const auto& process : unit.processes) {
-    const auto& libraries = process.evidence.libraries;
-    if (libraries.size() < 2) continue;
-    auto group = std::ranges::find_if(groups, [&](const auto& one) { return *one.libraries == libraries; });
-    if (group == groups.end()) group = groups.insert(groups.end(), {&libraries, {}});
-    group->processes.push_back(&process);
-  }
-  return groups;
-}
-
-constexpr std::size_t kMostNamed = 8;
-
-void add_libraries(std::string& out, const Unit& unit, const RenderOptions& options) {
-  const auto groups = libraries_in_common(unit);
-  if (groups.empty()) return;
-  add_heading(out, options, "Processes with more than one allocator library");
-  for (const auto& group : groups) {
-    std::vector<std::string> names;
-    for (const auto* process : group.processes) {
-      if (names.size() == kMostNamed) break;
-      names.push_back(fmt::format("{} {}", process->pid, role_text(*process)));
-    }
-    if (group.processes.size() > names.size()) {
-      names.push_back(fmt::format("and {} more", group.processes.size() - names.size()));
-    }
-    add_prose(out, options, fmt::format("{}", fmt::join(names, ", ")), 2);
-    for (const auto& library : *group.libraries) add_library(out, library, options);
-  }
+// The machine may have been given another limit since allocd started.
+std::uint64_t mappings_limit(const snapshot::Snapshot& snapshot) {
+  const auto& vm = snapshot.node.state.vm;
+  return snapshot.node.known && vm.max_map_count ? *vm.max_map_count : snapshot.max_map_count;
 }
 
 }  // namespace
 
-std::string render_show(const Unit& unit, const RenderOptions& options) {
+std::string render_show(const snapshot::Snapshot& snapshot, const Unit& unit, const RenderOptions& options) {
   std::string out;
   add_prose(out, options, fmt::format("{}: {}", unit.name, verdict_text(unit.assessment)), 0,
             style_of(unit.assessment.state));
   add_facts(out, unit, options);
   if (!unit.roles.empty()) add_roles(out, unit, options);
+  add_unit_memory(out, unit, mappings_limit(snapshot), options);
   if (!unit.processes.empty()) add_processes(out, unit, options);
   add_libraries(out, unit, options);
   return out;

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "ctl/figures.hpp"
 #include "ctl/lines.hpp"
+#include "ctl/node_words.hpp"
 #include "ctl/summary.hpp"
 #include "ctl/table.hpp"
 #include "ctl/terminal_text.hpp"
@@ -68,6 +69,14 @@ std::string states_text(const NodeSummary& node, std::size_t units) {
   return text;
 }
 
+// Only when there is something to look at.
+void add_machine(std::string& out, const RenderOptions& options, const snapshot::Node& node) {
+  if (!node.known) return;
+  const auto verdict = node_verdict(node);
+  if (verdict.style != Style::bad && verdict.style != Style::warning) return;
+  add_header_line(out, options, "node", fmt::format("{}: allocctl node", verdict.text), verdict.style);
+}
+
 void add_header(std::string& out, const Snapshot& snapshot, const RenderOptions& options) {
   const bool stale = is_stale(snapshot, options.now);
   if (stale) {
@@ -85,6 +94,7 @@ void add_header(std::string& out, const Snapshot& snapshot, const RenderOptions&
   add_bus(out, options, snapshot.bus);
   add_unread(out, options, node);
   add_header_line(out, options, "units", states_text(node, snapshot.units.size()));
+  add_machine(out, options, snapshot.node);
 }
 
 // Room for the list of allocators beside columns that are never cut and a name of readable length.

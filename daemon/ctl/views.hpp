@@ -17,7 +17,12 @@ namespace allocd::ctl {
 // One unit per line, no heading: NAME, STATE, REASON, SERVICE, tab-separated; "-" for an empty field.
 [[nodiscard]] std::string render_list(const snapshot::Snapshot& snapshot, const RenderOptions& options);
 
-[[nodiscard]] std::string render_show(const snapshot::Unit& unit, const RenderOptions& options);
+// `unit` is one of the snapshot's.
+[[nodiscard]] std::string render_show(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit,
+                                      const RenderOptions& options);
+
+// The memory state of the machine, what was declared of it, and model files.
+[[nodiscard]] std::string render_node(const snapshot::Snapshot& snapshot, const RenderOptions& options);
 
 // The five links of the chain, what the verdict means, what to do, and the processes that differ.
 [[nodiscard]] std::string render_explain(const snapshot::Unit& unit, const RenderOptions& options);

@@ -136,6 +136,16 @@ void write_unit(base::JsonWriter& out, const Unit& unit) {
   write(whole, unit);
 }
 
+void write_node(base::JsonWriter& out, const Node& node) {
+  Output whole{out};
+  write(whole, node);
+}
+
+void write_model_files(base::JsonWriter& out, const std::vector<ModelFiles>& files) {
+  Output whole{out};
+  write(whole, files);
+}
+
 std::string render_json(const Snapshot& snapshot, Detail detail) {
   base::JsonWriter json;
   Output out{json, detail};

@@ -19,8 +19,10 @@ enum class Detail { everything, without_processes };
 
 [[nodiscard]] std::string render_json(const Snapshot& snapshot, Detail detail = Detail::everything);
 
-// One unit as it stands in a snapshot, into a larger document.
+// Parts as they stand in a snapshot, into a larger document.
 void write_unit(base::JsonWriter& out, const Unit& unit);
+void write_node(base::JsonWriter& out, const Node& node);
+void write_model_files(base::JsonWriter& out, const std::vector<ModelFiles>& files);
 
 // Anything from a truncated or hostile document is a Fault, never an exception.
 [[nodiscard]] base::Result<Snapshot> parse_json(std::string_view text, Detail detail = Detail::everything);

@@ -107,6 +107,9 @@ def matches(pattern, text):
         (["verify", "sglang"], 0, re.compile(r"(?m)^sglang\.service +compliant +- +-$"), ""),
         (["verify", "sglang", "vllm"], 3, re.compile("1 of 2 units are not as the policy asks"), ""),
         (["verify", "vlmm"], 1, "", re.compile("did you mean 'vllm'")),
+        (["node"], 3, re.compile(r"\Agpu-node-07: 2 of 6 expectations missed(?s:.)*thp\.enabled +madvise +always +missed"), ""),
+        (["node", "vllm"], 2, "", ANY),
+        (["nodes"], 2, "", re.compile("did you mean 'node'")),
         (["metrics"], 0, re.compile(r"(?m)^# HELP allocd_"), ""),
         (["show", "vlmm"], 1, "", "allocctl: no unit 'vlmm' in the snapshot; did you mean 'vllm'?\n"),
         (["explain", "vlmm"], 1, "", re.compile("did you mean")),
@@ -138,15 +141,18 @@ def test_arguments(allocd, arguments, code, out, err):
     assert matches(err, run.stderr), run.stderr
 
 
-@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"], ["verify"]])
+@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"], ["verify"], ["node"]])
 def test_json(allocd, command):
     run = allocctl("--socket", allocd(fresh_snapshot()), "--output=json", *command)
-    assert run.returncode == (3 if command[0] in ("explain", "verify") else 0)
+    assert run.returncode == (3 if command[0] in ("explain", "verify", "node") else 0)
     assert run.stderr == ""
     document = json.loads(run.stdout)
     assert document["schema_version"] == 1
     if command[0] == "show":
         assert document["unit"] == FIXTURE["units"][-1]
+    if command[0] == "node":
+        assert document["node"] == FIXTURE["node"]
+        assert document["model_files"] == FIXTURE["model_files"]
 
 
 def test_no_socket_leads_on(tmp_path):

@@ -47,6 +47,31 @@ TEST_CASE("only explain speaks through its exit code") {
   CHECK(answer(Command::explain, "vllm", Output::json).code == kDiffers);
 }
 
+TEST_CASE("node speaks through its exit code too: what is missed or unknown is not as declared") {
+  auto sample = test::sample_snapshot();
+  CommandLine line;
+  line.command = Command::node;
+  CHECK(answer_from(sample, line, kFresh).code == kDiffers);
+  for (auto& result : sample.node.expectations) result.state = node::ExpectationState::met;
+  CHECK(answer_from(sample, line, kFresh).code == kDone);
+  sample.node.expectations.back().state = node::ExpectationState::unknown;
+  CHECK(answer_from(sample, line, kFresh).code == kDiffers);
+  line.output = Output::json;
+  const auto document = Json::parse(answer_from(sample, line, kFresh).out);
+  CHECK(document["schema_version"] == kViewSchemaVersion);
+  CHECK(document["as_declared"] == false);
+  CHECK(document["hostname"] == "gpu-node-07");
+  CHECK(document["node"] == Json::parse(snapshot::render_json(sample))["node"]);
+  CHECK(document["model_files"].size() == 2);
+  sample.node.expectations.clear();
+  CHECK(answer_from(sample, line, kFresh).code == kDone);
+  sample.node = {};
+  const auto unread = answer_from(sample, line, kFresh);
+  CHECK(unread.code == kFailure);
+  CHECK(unread.err == "allocctl: allocd has not read the machine yet\n");
+  CHECK(Json::parse(unread.out)["as_declared"].is_null());
+}
+
 TEST_CASE("an unknown unit is a failure on standard error, made harmless") {
   const auto one = answer(Command::show, "no\x1B[2Jsuch");
   CHECK(one.code == kFailure);
@@ -56,7 +81,8 @@ TEST_CASE("an unknown unit is a failure on standard error, made harmless") {
 
 TEST_CASE("old data is not passed off as news") {
   const RenderOptions late{.now = test::kSampleTime + 300};
-  for (const auto command : {Command::list, Command::show, Command::explain, Command::metrics}) {
+  for (const auto command :
+       {Command::list, Command::show, Command::explain, Command::node, Command::metrics}) {
     CHECK(
         answer(command, "vllm", Output::table, late).err ==
         "allocctl: warning: the last sample is 5m 0s old, at an interval of 10s: allocd is stuck, overloaded "

@@ -38,6 +38,8 @@ TEST_CASE("the rest of the options") {
   CHECK(parse({"status", "--color=always"})->color == ColorMode::always);
   CHECK(parse({"status", "--timeout=50"})->timeout == std::chrono::milliseconds(50));
   CHECK(parse({"check-config"})->file == std::nullopt);
+  CHECK(parse({"node"})->command == Command::node);
+  CHECK_FALSE(parse({"node", "0"}));
   CHECK(parse({"check-config", "a.yaml"})->file == "a.yaml");
 }
 

@@ -56,7 +56,8 @@ void make_hostile(snapshot::Unit& unit) {
   for (auto& link : unit.assessment.chain) link.evidence = hostile + " " + hostile;
   for (auto& process : unit.processes) {
     process.comm = process.cgroup = hostile;
-    process.memory = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 0, 0};
+    process.memory = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                      UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     process.pid = INT32_MAX;
     process.threads = UINT32_MAX;
     process.ranks = {4095, 4095, 4095, 4095};
@@ -65,10 +66,32 @@ void make_hostile(snapshot::Unit& unit) {
     process.evidence.detail = hostile;
     for (auto& library : process.evidence.libraries) library.path = library.build_id = hostile;
   }
+  unit.cgroup = test::sample_cgroup();
+  unit.cgroup.memory->effective_max->group = hostile;
+  unit.cgroup.memory->pressure = {{1e300, 1e300, 1e300, UINT64_MAX}, kernel::PressureLine{1e300, 0, 0, 0}};
+  for (const auto event : kernel::kMemoryEventNames.values()) unit.cgroup.memory->events[event] = UINT64_MAX;
+  unit.locality = test::sample_locality();
+  unit.locality.cpu_affinity = hostile + hostile;
+  unit.locality.mems_differ = UINT32_MAX;
+  unit.costly = test::sample_unit_costly();
   unit.roles = test::sample_roles(unit.processes);
   for (auto& role : unit.roles) {
     for (const auto kind : allocator::kKindNames.values()) role.active[kind] = UINT32_MAX;
   }
+}
+
+void make_hostile(snapshot::Node& node) {
+  const std::string hostile(kHostile);
+  for (auto& result : node.expectations) result.key = result.wanted = result.found = hostile;
+  auto& state = node.state;
+  state.thp.enabled = state.thp.defrag = state.thp.shmem_enabled = hostile;
+  for (auto& size : state.thp.sizes) size.enabled = size.shmem_enabled = hostile;
+  for (auto& [name, count] : state.thp.events) count = UINT64_MAX;
+  for (auto& [name, count] : state.thp.khugepaged) count = UINT64_MAX;
+  for (auto& one : state.numa.nodes) one.cpus = hostile;
+  state.iommu.options = {hostile, std::string(300, 'x')};
+  state.iommu.groups[hostile] = SIZE_MAX;
+  for (auto& problem : state.problems) problem.path = problem.what = hostile;
 }
 
 }  // namespace
@@ -121,16 +144,90 @@ TEST_CASE("list keeps one unit on one line, whole") {
 
 TEST_CASE("show") {
   const auto sample = test::sample_snapshot();
-  check_golden("show_vllm", render_show(unit_named(sample, "vllm.service"), {.now = kNow}));
-  check_golden("show_container", render_show(sample.units.front(), {.now = kNow}));
-  check_golden("show_masked", render_show(unit_named(sample, "triton.service"), {.now = kNow}));
+  check_golden("show_vllm", render_show(sample, unit_named(sample, "vllm.service"), {.now = kNow}));
+  check_golden("show_container", render_show(sample, sample.units.front(), {.now = kNow}));
+  check_golden("show_masked", render_show(sample, unit_named(sample, "triton.service"), {.now = kNow}));
+}
+
+TEST_CASE("show names a library that is off disk though it is the only one, and the rung of its evidence") {
+  auto unit = test::sample_sglang();
+  for (auto& process : unit.processes) {
+    process.evidence.libraries = {test::sample_library(
+        allocator::Kind::jemalloc, allocator::LibraryState::active, allocator::OnDisk::deleted)};
+  }
+  unit.processes.front().evidence = {};
+  unit.processes.front().evidence.detail = "reading the memory map was refused";
+  const auto text = render_show({}, unit, {.now = kNow});
+  const auto at = text.find("Allocator libraries\n");
+  REQUIRE(at != std::string::npos);
+  CHECK(text.substr(at) == R"(Allocator libraries
+  900 tokenizer
+    evidence: not known (reading the memory map was refused)
+  901 scheduler, 902 detokenizer
+    evidence: resolved as the dynamic linker does
+    active               jemalloc  build-id e7d1ebd7c5b1  deleted on disk
+      /usr/lib/x86_64-linux-gnu/libjemalloc.so.2
+)");
+}
+
+TEST_CASE("show of a unit without a memory controller says that the sums stand alone") {
+  const auto sample = test::sample_snapshot();
+  for (const auto state : snapshot::kCgroupMemoryStateNames.values()) {
+    auto unit = sample.units.front();
+    unit.cgroup = {state, test::kSampleTime, 0, {}};
+    const auto text = render_show(sample, unit, {.now = kNow});
+    using enum snapshot::CgroupMemoryState;
+    const bool is_silent = state == available || state == gone || state == not_read;
+    CHECK((text.find(": sums of") == std::string::npos) == is_silent);
+    CHECK(text.find("Memory of the processes, summed") != std::string::npos);
+  }
+}
+
+TEST_CASE("node") {
+  auto sample = test::sample_snapshot();
+  check_golden("node", render_node(sample, {.now = kNow}));
+  check_golden("node_color", render_node(sample, {.color = true, .now = kNow}));
+  sample.node.expectations.clear();
+  sample.node.state = {};
+  sample.model_files.clear();
+  check_golden("node_bare", render_node(sample, {.now = kNow}));
+  sample.node = {};
+  CHECK(render_node(sample, {.now = kNow}) == "gpu-node-07: allocd has not read the machine yet\n");
+}
+
+TEST_CASE("node of eight nodes, one of them without memory and one without CPUs, fits") {
+  auto sample = test::sample_snapshot();
+  auto& nodes = sample.node.state.numa.nodes;
+  for (unsigned id = 2; id < 8; ++id) nodes.push_back(test::sample_numa_node(id, "128-143,160-175", 0));
+  nodes[6].cpus = "";
+  nodes[7].memory = {};
+  for (auto& node : nodes) {
+    node.distances.clear();
+    for (unsigned to = 0; to < 8; ++to) node.distances.push_back({to, node.id == to ? 10U : 32U});
+  }
+  const auto text = render_node(sample, {.now = kNow});
+  check_width(text, 80);
+  check_golden("node_eight", text);
+}
+
+TEST_CASE("status names the machine only when there is something to look at") {
+  auto sample = test::sample_snapshot();
+  CHECK(render_status(sample, {.now = kNow}).find("\nnode ") != std::string::npos);
+  sample.node.state.problems.clear();
+  for (auto& result : sample.node.expectations) result.state = node::ExpectationState::met;
+  CHECK(render_status(sample, {.now = kNow}).find("\nnode ") == std::string::npos);
+  sample.node.expectations.front().state = node::ExpectationState::unknown;
+  CHECK(render_status(sample, {.now = kNow})
+            .find("\nnode       1 of 6 expectations unknown: allocctl node\n") != std::string::npos);
+  sample.node = {};
+  CHECK(render_status(sample, {.now = kNow}).find("\nnode ") == std::string::npos);
 }
 
 TEST_CASE("show names a few of many processes that share their libraries") {
   auto unit = test::sample_sglang();
   const auto worker = unit.processes.back();
   for (int i = 0; i < 20; ++i) unit.processes.push_back(worker);
-  CHECK(render_show(unit, {.now = kNow}).find("and 15 more") != std::string::npos);
+  CHECK(render_show({}, unit, {.now = kNow}).find("and 15 more") != std::string::npos);
 }
 
 TEST_CASE("explain") {
@@ -172,7 +269,10 @@ TEST_CASE("no line is wider than asked for, for every state and reason and with 
       check_width(render_explain(unit, options), width);
     }
   }
-  for (const auto& unit : sample.units) check_width(render_show(unit, options), width);
+  make_hostile(sample.node);
+  for (auto& files : sample.model_files) files.service = kHostile;
+  check_width(render_node(sample, options), width);
+  for (const auto& unit : sample.units) check_width(render_show(sample, unit, options), width);
 }
 
 TEST_CASE("every reason has a meaning and an action that names the unit where it stands for one") {
