@@ -23,7 +23,7 @@ import side_by_side  # noqa: E402
 import stall  # noqa: E402
 import throwaway_host  # noqa: E402
 
-PARTS = ("cpu", "memory", "scrape", "stall", "growth")
+PARTS = ("cpu", "collectors", "memory", "scrape", "stall", "growth")
 
 
 def arguments() -> argparse.Namespace:

@@ -11,12 +11,13 @@ import statistics
 import threading
 import time
 
+import collectors
 import load
 import meters
 from allocd_on_host import PORT
 from report import Report
 
-PARTS = ("cpu", "memory", "scrape")
+PARTS = ("cpu", "collectors", "memory", "scrape")
 PROCESSES = 500
 ROUNDS = 3
 WINDOW = 30  # seconds, samples, and the time in which all evidence is read once
@@ -37,6 +38,8 @@ def measure(programs: pathlib.Path, parts: list[str], out: Report) -> None:
         if "cpu" in parts:
             time.sleep(31)  # past the second early look at each process, which a running service has once
             _show_cpu([_cpu_round(bench) for _ in range(ROUNDS)], out)
+        if "collectors" in parts:
+            collectors.measure(bench, out)
         if "scrape" in parts:
             _show_scrapes(bench.scrape([PORT, load.PEER_PORT], SCRAPES, 0.1), out)
         if "memory" in parts:
