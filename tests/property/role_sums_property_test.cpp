@@ -19,8 +19,9 @@ using snapshot::Process;
 using snapshot::RoleSum;
 
 std::vector<std::uint64_t Memory::*> memory_members() {
-  return {&Memory::resident,      &Memory::anonymous, &Memory::file,   &Memory::shared,     &Memory::swap,
-          &Memory::peak_resident, &Memory::locked,    &Memory::pinned, &Memory::page_tables};
+  return {&Memory::resident,    &Memory::anonymous,     &Memory::file,   &Memory::shared,
+          &Memory::swap,        &Memory::peak_resident, &Memory::locked, &Memory::pinned,
+          &Memory::page_tables, &Memory::hugetlb};
 }
 
 class Maker {
@@ -43,8 +44,10 @@ class Maker {
     process.minor_faults = below(1000);
     process.major_faults = below(1000);
     process.state = pick<policy::State>(4);
+    if (below(3) > 0) process.placement.thp_enabled = below(2) == 0;
     auto& evidence = process.evidence;
     evidence.active = pick<allocator::Kind>(4);
+    evidence.rung = pick<allocator::Rung>(3);
     if (below(3) > 0) evidence.mappings = below(1000);
     if (below(3) > 0) evidence.glibc_heaps = below(10);
     if (below(3) > 0) evidence.jemalloc_background_threads = below(4);
@@ -80,9 +83,12 @@ void add(RoleSum& sum, const RoleSum& part) {
   sum.glibc_heaps += part.glibc_heaps;
   sum.jemalloc_background_threads += part.jemalloc_background_threads;
   add(sum.active, part.active);
+  add(sum.rungs, part.rungs);
   add(sum.mapped_not_active, part.mapped_not_active);
+  add(sum.embedded, part.embedded);
   sum.libraries_off_disk += part.libraries_off_disk;
   add(sum.states, part.states);
+  sum.thp_disabled += part.thp_disabled;
 }
 
 // In the order of roles, as the code under test promises.
