@@ -19,9 +19,10 @@ def measure(bench: load.Load, out: Report) -> None:
                for name, runs in sorted(seen.items())}
     out.table("Cost of each collector: ms a run",
               ["", "CPU", "most", "elapsed", "most"],
-              [[name, one["cpu"]["median"], one["cpu"]["most"], one["duration"]["median"], one["duration"]["most"]]
+              [[name, one["cpu"]["median"] or "-", one["cpu"]["most"] or "-", one["duration"]["median"],
+                one["duration"]["most"]]
                for name, one in figures.items()],
               f"Medians of {SAMPLES} samples. node, page_cache and costly run apart from the sample,\n"
-              "each on a thread and a timer of its own; theirs is the last run.")
+              "each on a thread and a timer of its own; theirs is the last run. The others run\non the loop, which never waits: CPU is what has elapsed.")
     out.save("collectors", {"samples": SAMPLES, "ms": figures})
 

@@ -185,8 +185,13 @@ constexpr Row kObserverRows[] = {
       "Wall time of this part in its last run", "clock of the observer"},
      [](const Collector& c, const Sink& out) { out.add(c.duration); }},
     {{"allocd_collector_cpu_seconds", kGauge, Scope::collector, "collector",
-      "CPU time of this part in its last run, user and system", "clock of the observer's thread"},
-     [](const Collector& c, const Sink& out) { out.add(c.cpu); }},
+      "CPU time of this part in its last run, user and system; no sample for a part that runs on the loop, "
+      "which "
+      "never waits: its duration tells",
+      "clock of the part's own thread"},
+     [](const Collector& c, const Sink& out) {
+       if (c.cpu > 0) out.add(c.cpu);
+     }},
     {{"allocd_collector_last_success_timestamp_seconds", kGauge, Scope::collector, "collector",
       "When this part last succeeded", "clock of the observer"},
      [](const Collector& c, const Sink& out) { out.add(moment(c.last_success_at)); }},

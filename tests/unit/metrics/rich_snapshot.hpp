@@ -136,6 +136,7 @@ inline snapshot::Snapshot rich_snapshot() {
                             .last_error = "x"};
   snapshot.collectors[1].name = "units";
   snapshot.collectors[1].last_success_at = 4990;
+  snapshot.collectors[1].cpu = 0.002;
   snapshot.node = rich_node();
   snapshot.model_files.push_back(rich_model_files("chat"));
   snapshot.units.push_back(rich_unit("chat.service"));
