@@ -145,7 +145,8 @@ def test_a_foreign_locale_does_not_reach_the_page(observer, tmp_path):
     german = german_locale(tmp_path)
     told = subprocess.run(["/usr/bin/printf", "%.1f", "0,5"], env=german, capture_output=True, text=True, timeout=BOUND)
     assert told.stdout == "0,5"  # programs do follow it here
-    running = Exporter(tmp_path, **german)
+    # libp11-kit, below libmicrohttpd, asks for a locale when it is loaded, and newlocale(3) leaks a list under LOCPATH.
+    running = Exporter(tmp_path, **german, ASAN_OPTIONS="detect_leaks=0")
     assert re.search(r"(?m)^[^#]* \d+\.\d", page(running.port))
     assert not re.search(r"(?m)^[^#]* \d+,\d", page(running.port))
     assert running.stop() == 0

@@ -2,10 +2,12 @@
 // How often a property is tried.
 #pragma once
 
+#include "support/sanitized.hpp"
+
 namespace allocd::test {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int kFewer = 10;
+#if defined(ALLOCD_SANITIZED)
+inline constexpr int kFewer = 40;
 #else
 inline constexpr int kFewer = 1;
 #endif

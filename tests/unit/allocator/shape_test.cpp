@@ -18,6 +18,7 @@
 #include "host/root.hpp"
 #include "kernel/maps.hpp"
 #include "support/catch.hpp"
+#include "support/sanitized.hpp"
 
 using namespace allocd;
 using allocator::Kind;
@@ -30,7 +31,7 @@ std::uint32_t count_heaps(const std::string& maps) {
   return counter.heaps();
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(ALLOCD_SANITIZED)
 // glibc's own count: malloc_info(3) lists each arena, and its heaps as "subheaps".
 std::uint32_t heaps_by_malloc_info() {
   char* text = nullptr;
@@ -72,7 +73,7 @@ TEST_CASE("heaps: what only looks alike") {
   CHECK(count_heaps("7f0000000000-7f0004000000 rw-p 0 08:01 7 /data\n") == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(ALLOCD_SANITIZED)
 TEST_CASE("heaps: as many as malloc_info tells of, with arenas of our own making") {
   constexpr int kThreads = 4;
   pthread_barrier_t filled;
