@@ -158,8 +158,12 @@ TEST_CASE("tracker: what a read met on its way takes nothing away from what is k
   group.sample();
   auto& process = group.tracker.processes().at(child.pid());
   const auto read = observer::make_process_reader();
-  const auto proved = *read(process.handle(), observer::Want::evidence, [] { return true; }).identification;
-  REQUIRE(proved.outcome == Outcome::ok);
+  allocator::Identification proved;
+  // Its dynamic linker may be at work yet.
+  REQUIRE(test::eventually([&] {
+    proved = *read(process.handle(), observer::Want::evidence, [] { return true; }).identification;
+    return proved.outcome == Outcome::ok;
+  }));
   allocator::Identification other;
   SECTION("nothing is known: an exec or an exit is waited out, the others are told") {
     const auto outcome = GENERATE(Outcome::changed, Outcome::gone);
