@@ -14,6 +14,7 @@
 
 #include "allocator/evidence.hpp"
 #include "allocator/kind.hpp"
+#include "drift/report.hpp"
 #include "engine/engine.hpp"
 #include "policy/assessment.hpp"
 #include "settings/settings.hpp"
@@ -160,6 +161,7 @@ struct Unit {
   UnitCgroup cgroup;
   Locality locality;
   std::vector<UnitCostly> costly;  // one per kind that the settings ask for
+  drift::Report drift;             // what the days before say
   bool operator==(const Unit&) const = default;
 };
 
