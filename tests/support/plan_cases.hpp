@@ -10,6 +10,7 @@
 
 #include "host/drop_in.hpp"
 #include "policy/plan.hpp"
+#include "support/catch.hpp"
 
 namespace allocd::test {
 
@@ -86,5 +87,19 @@ struct PlanUnit {
     return all;
   }
 };
+
+// The one item of a plan over one unit.
+inline policy::PlanItem plan_one(const policy::UnitInput& unit, const policy::PlanOptions& options = {}) {
+  const auto plan = policy::decide_plan({unit}, options);
+  REQUIRE(plan.items.size() == 1);
+  return plan.items.front();
+}
+
+inline std::string preload_of(const policy::PlanItem& item) {
+  for (const auto& [name, value] : item.environment) {
+    if (name == "LD_PRELOAD") return value;
+  }
+  return "(not set)";
+}
 
 }  // namespace allocd::test

@@ -15,10 +15,6 @@
 #include <vector>
 
 #include "observer/read_process.hpp"
-#include "observer/role_sums.hpp"
-#include "observer/selection.hpp"
-#include "observer/status_line.hpp"
-#include "policy/selection.hpp"
 #include "support/catch.hpp"
 #include "support/child_program.hpp"
 #include "support/temporary_directory.hpp"
@@ -336,94 +332,4 @@ TEST_CASE("tracker: pids that lead nowhere are no error") {
   CHECK(sample.permission_errors == 0);
   CHECK(sample.read_errors == 0);
   CHECK(group.tracker.processes().empty());
-}
-
-TEST_CASE("roles: sums are the sums of their processes") {
-  snapshot::Process process;
-  process.role = engine::Role::worker;
-  process.memory.resident = 100;
-  process.memory.anonymous = 60;
-  process.memory.hugetlb = 2048;
-  process.placement.thp_enabled = true;
-  process.threads = 3;
-  process.evidence.active = allocator::Kind::tcmalloc;
-  process.evidence.rung = allocator::Rung::resolved;
-  process.evidence.mappings = 500;
-  process.evidence.libraries = {
-      {allocator::Kind::tcmalloc, allocator::LibraryState::active, "/t", "", allocator::OnDisk::deleted},
-      {allocator::Kind::jemalloc, allocator::LibraryState::mapped_not_active, "/j", "",
-       allocator::OnDisk::current},
-      {allocator::Kind::mimalloc, allocator::LibraryState::embedded, "/m", "", allocator::OnDisk::current}};
-  auto other = process;
-  other.memory.resident = 700;
-  other.placement.thp_enabled = false;
-  other.evidence.mappings = 900;
-  other.evidence.libraries.clear();
-  other.evidence.active = allocator::Kind::glibc;
-  other.evidence.rung = allocator::Rung::mapped;
-  auto server = process;
-  server.role = engine::Role::api_server;
-  const auto sums = observer::sum_roles({process, server, other});
-  REQUIRE(sums.size() == 2);
-  CHECK(sums[0].role == engine::Role::api_server);
-  const auto& workers = sums[1];
-  CHECK(workers.processes == 2);
-  CHECK(workers.memory.resident == 800);
-  CHECK(workers.max_resident == 700);
-  CHECK(workers.memory.hugetlb == 4096);
-  CHECK(workers.thp_disabled == 1);
-  CHECK(workers.max_mappings == 900);
-  CHECK(workers.threads == 6);
-  CHECK(workers.active.at(allocator::Kind::tcmalloc) == 1);
-  CHECK(workers.active.at(allocator::Kind::glibc) == 1);
-  CHECK(workers.mapped_not_active.at(allocator::Kind::jemalloc) == 1);
-  CHECK(workers.libraries_off_disk == 1);
-  CHECK(workers.rungs == std::map<allocator::Rung, std::uint32_t>{{allocator::Rung::mapped, 1},
-                                                                  {allocator::Rung::resolved, 1}});
-  CHECK(workers.embedded == std::map<allocator::Kind, std::uint32_t>{{allocator::Kind::mimalloc, 1}});
-}
-
-TEST_CASE("selection: nothing configured looks for engines, something configured for just that") {
-  settings::Settings none;
-  CHECK(policy::uses_built_in_discovery(none));
-  const auto looking = policy::select_units(none);
-  REQUIRE(looking.accepts);
-  host::UnitFacts facts;
-  facts.exec_start = {{"/opt/vllm/bin/vllm", "serve", "m"}};
-  CHECK(looking.accepts(facts));
-  facts.exec_start = {{"/usr/sbin/sshd", "-D"}};
-  CHECK_FALSE(looking.accepts(facts));
-
-  settings::Settings some;
-  settings::Service service;
-  service.name = "vllm";
-  service.selectors = {{settings::SelectorKind::unit, "vllm@*.service", {}},
-                       {settings::SelectorKind::unit, "router.service", {}},
-                       {settings::SelectorKind::cgroup, "/machine.slice/*", {}}};
-  some.services.push_back(service);
-  const auto selection = policy::select_units(some);
-  CHECK(selection.names == std::vector<std::string>{"router.service"});
-  CHECK(selection.patterns == std::vector<std::string>{"vllm@*.service"});
-  CHECK_FALSE(selection.accepts);
-  REQUIRE(policy::find_service(some, "vllm@a.service") != nullptr);
-  CHECK(policy::find_service(some, "vllm.service") == nullptr);
-  CHECK(observer::cgroup_selectors(some).size() == 1);
-}
-
-TEST_CASE("status line: counts, and what is wrong") {
-  snapshot::Snapshot snapshot;
-  snapshot.bus.connected = true;
-  CHECK(observer::render_status_line(snapshot) == "Watching 0 units, 0 processes");
-  snapshot::Unit unit;
-  unit.processes.resize(2);
-  unit.assessment.state = policy::State::compliant;
-  snapshot.units.push_back(unit);
-  unit.assessment.state = policy::State::violation;
-  unit.processes.resize(1);
-  snapshot.units.push_back(unit);
-  CHECK(observer::render_status_line(snapshot) == "Watching 2 units, 3 processes: 1 compliant, 1 violation");
-  snapshot.bus.connected = false;
-  snapshot.config.last_reload_successful = false;
-  CHECK(observer::render_status_line(snapshot).ends_with(
-      "; systemd is out of reach; the last reload was rejected"));
 }
