@@ -11,6 +11,7 @@
 #include "kernel/cgroup.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/without_rights.hpp"
 
 using namespace allocd;
 using kernel::CgroupMemory;
@@ -265,6 +266,24 @@ TEST_CASE("cgroup memory: a group in which a file is a directory still gives the
   CHECK(memory.stat.empty());
   REQUIRE(memory.problems.size() == 1);
   CHECK(memory.problems[0].kind == FileProblemKind::io);
+  CHECK(memory.current);
+}
+
+TEST_CASE("cgroup memory: what may not be read is told from what is not there") {
+  const DamagedTree tree("debian-6.12");
+  const std::string file = GENERATE("memory.stat", "memory.peak", "memory.max");
+  CAPTURE(file);
+  std::filesystem::permissions(std::filesystem::path(tree.path()) / (DamagedTree::kPlace + file),
+                               std::filesystem::perms::none);
+  const auto memory = [&] {
+    const test::WithoutRights nobody;
+    return tree.read();
+  }();
+  REQUIRE(memory.problems.size() == 1);
+  CHECK(memory.problems[0].file == file);
+  CHECK(memory.problems[0].kind == FileProblemKind::not_permitted);
+  CHECK(memory.errors() == 1);
+  CHECK(memory.stat.empty() == (file == "memory.stat"));
   CHECK(memory.current);
 }
 
