@@ -32,7 +32,8 @@ seconds since the epoch, durations in seconds, null for what could not be read.
 
 Exit codes:
    0  done; plan: nothing to do; explain, verify: compliant, exempt or inactive
-   1  failure; apply: something failed, was declined, or (--wait) was rolled back
+   1  failure; apply: something failed, was declined, or (--wait) was rolled back; node: the machine
+      has not been read yet
    2  usage; apply, revert: no terminal to ask at, and no --yes
    3  plan: something would change or is blocked; apply, revert: something stays blocked;
       explain, verify: a unit is anything else (violation, pending_restart, unknown, ...);
@@ -179,6 +180,10 @@ std::optional<std::string> find_unknown_command(const CLI::App& app) {
   return rest.front();
 }
 
+constexpr const char* kNoCommand =
+    "allocctl: which command? `allocctl status` shows the node in one table.\n"
+    "Run with --help for more information.\n";
+
 std::string describe_unknown_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string_view> known;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -210,6 +215,7 @@ std::expected<CommandLine, Ended> parse_command_line(int argc, const char* const
     return line;
   } catch (const CLI::ParseError& error) {
     const bool is_answer = error.get_exit_code() == 0;  // help or version
+    if (!is_answer && argc == 1) return std::unexpected(Ended{kUsage, "", kNoCommand});
     const auto unknown = is_answer ? std::nullopt : find_unknown_command(app);
     if (unknown) return std::unexpected(Ended{kUsage, "", describe_unknown_command(app, *unknown)});
     const int code = app.exit(error, out, err);

@@ -114,7 +114,7 @@ def matches(pattern, text):
         (["show", "vlmm"], 1, "", "allocctl: no unit 'vlmm' in the snapshot; did you mean 'vllm'?\n"),
         (["explain", "vlmm"], 1, "", re.compile("did you mean")),
         (["show"], 2, "", re.compile("UNIT is required")),
-        ([], 2, "", re.compile("subcommand is required")),
+        ([], 2, "", re.compile(r"\Aallocctl: which command\? `allocctl status`")),
         (["stauts"], 2, "", "allocctl: unknown command 'stauts'; did you mean 'status'?\n"
                             "Run with --help for more information.\n"),
         (["--output=json", "xplain", "vllm"], 2, "", re.compile("unknown command 'xplain'; did you mean 'explain'")),
