@@ -3,16 +3,14 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include <chrono>
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 
-#include "exporter/server.hpp"
 #include "host/journal.hpp"
 #include "host/message_id.hpp"
+#include "observer/foreground_exporter.hpp"
 #include "observer/observer.hpp"
 #include "observer/options.hpp"
 #include "settings/load.hpp"
@@ -53,18 +51,6 @@ int fail(host::Journal& journal, const base::Fault& fault) {
   return kFailure;
 }
 
-// The observer's own snapshots, for metrics served by this process.
-base::Result<std::unique_ptr<exporter::MetricsServer>> serve_metrics(const observer::Options& options,
-                                                                     observer::SnapshotBoard& board) {
-  if (options.listen_addresses.empty()) return nullptr;
-  return exporter::MetricsServer::start(
-      {.listen_addresses = options.listen_addresses},
-      [&board](std::chrono::milliseconds) -> base::Result<std::shared_ptr<const snapshot::Snapshot>> {
-        if (auto latest = board.latest()) return latest;
-        return base::fault("show", "a sample", "the first one has not been completed yet");
-      });
-}
-
 int run(const observer::Options& options) {
   host::Journal& journal = host::process_journal();
   auto root = host::Root::open();
@@ -77,14 +63,9 @@ int run(const observer::Options& options) {
                 {{"ALLOCD_CONFIG", options.config_file}});
     return kBadConfiguration;
   }
+  auto exporter = observer::ForegroundExporter::start(observer::find_exporter_program(), options, journal);
+  if (!exporter) return fail(journal, exporter.error());
   observer::SnapshotBoard board;
-  auto metrics = serve_metrics(options, board);
-  if (!metrics) return fail(journal, metrics.error());
-  if (*metrics) {
-    for (const auto& address : (*metrics)->addresses()) {
-      journal.log(host::Priority::info, "", "Serving metrics on http://" + address + "/metrics.", {});
-    }
-  }
   observer::Observer observer(options, std::move(*settings), std::move(*root), journal, board);
   auto code = observer.run();
   if (!code) return fail(journal, code.error());

@@ -33,7 +33,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
                  "D-Bus address of systemd's bus; default: the system bus");
   app.add_option(
       "--web.listen-address", options.listen_addresses,
-      "With --foreground: serve Prometheus metrics here too, such as 127.0.0.1:10977 (repeatable)");
+      "With --foreground: also start allocd-exporter on it, such as 127.0.0.1:10977 (repeatable)");
   app.add_flag("--foreground", foreground, "Run for a person: allows --web.listen-address");
   app.add_flag("--once", options.once, "Take one complete sample, print it as JSON and exit");
   app.add_flag("-v,--verbose", options.verbose, "Log debug messages too");

@@ -19,7 +19,7 @@ struct Options {
   std::string summary_socket_path;            // "summary.sock" beside it
   std::string look_now_path;                  // "look-now" beside it: asks for a run of the enforcer
   std::string bus_address;                    // "" is the system bus
-  std::vector<std::string> listen_addresses;  // serve metrics from this process too
+  std::vector<std::string> listen_addresses;  // of an exporter to start beside it
   bool once = false;
   bool verbose = false;
 };

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -191,10 +192,35 @@ def test_once_prints_one_complete_sample_and_ends(tmp_path):
     assert not (tmp_path / "snapshot.sock").exists()
 
 
-def test_in_the_foreground_it_serves_metrics_itself(start):
+def eventually(find, what):
+    """What `find` finds, once it is not nothing."""
+    until = time.monotonic() + BOUND
+    while time.monotonic() < until:
+        if (found := find()) is not None:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(what)
+
+
+def start_with_exporter(start):
+    """A ready observer in the foreground, the port its exporter listens on, and the exporter's pid."""
     observer = start("--foreground", "--web.listen-address=127.0.0.1:0")
     observer.told("READY=1")
-    port = int(re.search(r"http://127\.0\.0\.1:(\d+)/metrics", observer.log.read_text())[1])
+    listening = eventually(lambda: re.search(r"listening on 127\.0\.0\.1:(\d+)", observer.log.read_text()), "no port")
+    children = pathlib.Path(f"/proc/{observer.process.pid}/task/{observer.process.pid}/children").read_text().split()
+    (exporter,) = [int(pid) for pid in children]
+    return observer, int(listening[1]), exporter
+
+
+def is_running(pid):
+    try:
+        return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_in_the_foreground_an_exporter_serves_its_metrics(start):
+    observer, port, exporter = start_with_exporter(start)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)
     with contextlib.closing(connection):
         connection.request("GET", "/metrics")
@@ -205,6 +231,42 @@ def test_in_the_foreground_it_serves_metrics_itself(start):
     assert '\nallocd_unit_up{unit="absent.service"} 0\n' in page
     observer.signal(signal.SIGTERM)
     assert observer.process.wait(BOUND) == 0
+    assert not is_running(exporter)
+
+
+def test_observer_and_exporter_in_the_foreground_end_together(start):
+    observer, _, exporter = start_with_exporter(start)
+    os.kill(exporter, signal.SIGKILL)
+    assert observer.process.wait(BOUND) == 1
+    assert "The exporter has ended" in observer.log.read_text()
+
+
+def test_an_exporter_in_the_foreground_does_not_outlive_a_killed_observer(start):
+    observer, _, exporter = start_with_exporter(start)
+    observer.signal(signal.SIGKILL)
+    eventually(lambda: None if is_running(exporter) else True, "the exporter lives on")
+
+
+def test_an_address_that_is_taken_ends_both_and_is_named(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        observer = start("--foreground", f"--web.listen-address={address}")
+        assert observer.process.wait(BOUND) == 1
+    log = observer.log.read_text()
+    assert address in log and "in use" in log
+
+
+def test_without_the_exporter_program_it_says_which_is_missing(tmp_path):
+    (tmp_path / "allocd.yaml").write_text(GOOD)
+    alone = tmp_path / "bin/allocd"
+    alone.parent.mkdir()
+    shutil.copy(ALLOCD, alone)
+    command = [alone, *arguments(tmp_path, "--foreground", "--web.listen-address=127.0.0.1:0")[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, env=environment())
+    assert done.returncode == 1
+    assert f"cannot serve metrics with {alone}-exporter: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("flags", [[], ["--once"], ["--foreground", "--web.listen-address=127.0.0.1:0"]])
