@@ -2,6 +2,7 @@
 #include "observer/observer.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
@@ -34,6 +35,9 @@ constexpr std::chrono::seconds kBusPatience{5};
 // News brings the next sample forward, at most this often.
 constexpr milliseconds kEarliestNext{1000};
 constexpr std::uint64_t kAccuracyUsec = 10'000;
+// What samples, documents and evidence took for a moment lies in holes between what stays; glibc gives only
+// the end of its heap back by itself. Costs less than a millisecond.
+constexpr std::uint64_t kSamplesBetweenTrims = 30;
 
 std::uint64_t to_usec(Clock::time_point at) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
@@ -91,8 +95,7 @@ base::Result<int> Observer::run() {
   }
   const int code = sd_event_loop(loop);
   // The bus must go before the loop does.
-  server_.reset();
-  summary_server_.reset();
+  service_.reset();
   enforcement_.reset();
   side_.reset();
   units_.reset();
@@ -143,7 +146,7 @@ int Observer::on_sample_timer(sd_event_source* /*source*/, std::uint64_t schedul
 
 int Observer::on_evidence(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/, void* self) {
   auto& observer = *static_cast<Observer*>(self);
-  observer.evidence_news_ = observer.sampler_.take_evidence() || observer.evidence_news_;
+  observer.evidence_news_ = observer.sampler_.evidence().take_evidence() || observer.evidence_news_;
   observer.log_timeouts();
   // One early sample for a whole batch of processes, when the last of them has been read.
   if (observer.pool_.counts().waiting == 0 && (observer.evidence_news_ || !observer.ready_))
@@ -155,7 +158,7 @@ int Observer::on_evidence_timer(sd_event_source* /*source*/, std::uint64_t /*now
   auto& observer = *static_cast<Observer*>(self);
   const auto now = Clock::now();
   observer.pool_.expire(now);
-  observer.sampler_.submit_due(now, observer.settings_.observe);
+  observer.sampler_.evidence().submit_due(now, observer.settings_.observe);
   observer.arm_evidence();
   return 0;
 }
@@ -219,7 +222,7 @@ void Observer::sample_soon() {
 
 void Observer::arm_evidence() {
   const auto now = Clock::now();
-  auto at = sampler_.next_due();
+  auto at = sampler_.evidence().next_due();
   // A read in progress, or one that begins at once.
   auto late = pool_.next_deadline();
   if (!late && pool_.counts().waiting > 0) late = now + settings_.observe.read_deadline;
@@ -233,10 +236,10 @@ void Observer::take_sample(double lateness) {
   const auto begun = Clock::now();
   const double cpu_before = kernel::own_cpu_seconds();
   pool_.expire(begun);
-  sampler_.take_evidence();
+  sampler_.evidence().take_evidence();
   evidence_news_ = false;
   auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
-  sampler_.submit_due(begun, settings_.observe);
+  sampler_.evidence().submit_due(begun, settings_.observe);
   side_->follow(snapshot, sampler_, settings_);
   describe_observer(snapshot, cpu_before, begun, lateness);
   last_sample_ = Clock::now();
@@ -249,6 +252,7 @@ void Observer::take_sample(double lateness) {
   change_log_.note(snapshot);
   sd_notify(0, fmt::format("STATUS={}", render_status_line(snapshot)).c_str());
   board_.publish(std::move(snapshot));
+  if (sequence_ % kSamplesBetweenTrims == 0) ::malloc_trim(0);
   if (!ready_) become_ready();
   follow_enforcement();
 }
@@ -267,22 +271,29 @@ void Observer::become_ready() {
     sd_event_exit(loop_.get(), 0);
     return;
   }
-  server_ = serve(options_.socket_path, snapshot::Detail::everything);
-  summary_server_ = serve(options_.summary_socket_path, snapshot::Detail::without_processes);
+  serve_snapshots();
   sd_notify(0, "READY=1");
   journal_.log(Priority::info, id::kReady,
                fmt::format("allocd {} is ready: {}.", ALLOCD_VERSION, render_status_line(*board_.latest())),
                {});
 }
 
-std::unique_ptr<SnapshotServer> Observer::serve(const std::string& path, snapshot::Detail detail) {
-  auto server = SnapshotServer::start(loop_.get(), board_, path, detail);
-  if (server) return std::move(*server);
-  journal_.log(
-      Priority::error, id::kSnapshotSocketFailed,
-      fmt::format("{}; allocctl or the exporter will not find this daemon.", server.error().message()),
-      {{"ALLOCD_PATH", path}, {"ALLOCD_CAUSE", server.error().cause}});
-  return nullptr;
+void Observer::serve_snapshots() {
+  auto service = SnapshotService::make(board_);
+  if (!service) return note_unserved(options_.socket_path, service.error());
+  service_ = std::move(*service);
+  for (const auto& [path, detail] :
+       {std::pair{options_.socket_path, snapshot::Detail::everything},
+        std::pair{options_.summary_socket_path, snapshot::Detail::without_processes}}) {
+    if (auto added = service_->add(path, detail); !added) note_unserved(path, added.error());
+  }
+  if (auto started = service_->start(); !started) note_unserved(options_.socket_path, started.error());
+}
+
+void Observer::note_unserved(const std::string& path, const base::Fault& fault) {
+  journal_.log(Priority::error, id::kSnapshotSocketFailed,
+               fmt::format("{}; allocctl or the exporter will not find this daemon.", fault.message()),
+               {{"ALLOCD_PATH", path}, {"ALLOCD_CAUSE", fault.cause}});
 }
 
 void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,
@@ -336,7 +347,7 @@ void Observer::reload() {
 }
 
 void Observer::log_timeouts() {
-  for (const auto& [unit, pid] : sampler_.take_timed_out()) {
+  for (const auto& [unit, pid] : sampler_.evidence().take_timed_out()) {
     journal_.log(
         Priority::warning, id::kEvidenceTimedOut,
         fmt::format("{}: process {} could not be read within the deadline; its allocator is shown as last "

@@ -5,6 +5,7 @@
 //   evidence       what the reader threads have found, and a timer for what is due or late
 //   bus            systemd's view has changed: the next sample comes early
 //   drop-ins       files of allocd's, or the enforcer's manifest, have changed: likewise
+//   sockets        serve finished snapshots, on a thread of their own (snapshot_service.hpp)
 //   side lanes     the machine, the page cache and costly reads, on threads of their own (side_watch.hpp)
 //   SIGHUP         the settings are read again; a bad file keeps the old ones
 //   SIGTERM/INT    a clean end
@@ -31,7 +32,7 @@
 #include "observer/sampler.hpp"
 #include "observer/side_watch.hpp"
 #include "observer/snapshot_board.hpp"
-#include "observer/snapshot_server.hpp"
+#include "observer/snapshot_service.hpp"
 #include "settings/settings.hpp"
 
 namespace allocd::observer {
@@ -63,8 +64,9 @@ class Observer {
   // Whether the sample just taken may be shown as the first.
   [[nodiscard]] bool is_first_complete(Clock::time_point now);
   void become_ready();
-  // Null, and logged, when the socket cannot be had.
-  [[nodiscard]] std::unique_ptr<SnapshotServer> serve(const std::string& path, snapshot::Detail detail);
+  // What cannot be had is logged: the observer goes on without it.
+  void serve_snapshots();
+  void note_unserved(const std::string& path, const base::Fault& fault);
   void arm_sample(Clock::time_point at);
   void sample_soon();
   void arm_evidence();
@@ -86,8 +88,7 @@ class Observer {
   std::unique_ptr<host::UnitManager> units_;
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<SideWatch> side_;
-  std::unique_ptr<SnapshotServer> server_;
-  std::unique_ptr<SnapshotServer> summary_server_;
+  std::unique_ptr<SnapshotService> service_;
 
   Clock::time_point started_;
   ProgressGate gate_;

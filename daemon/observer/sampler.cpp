@@ -69,14 +69,6 @@ snapshot::Unit describe(const host::UnitFacts& facts) {
   return unit;
 }
 
-// True when something became known that was not.
-bool take_reading(TrackedProcess& process, const Reading& reading) {
-  const engine::RoleClaim before = process.role();
-  if (reading.command_line) process.take_title(*reading.command_line);
-  const bool is_renamed = !(process.role() == before);
-  return (reading.identification && process.take(*reading.identification)) || is_renamed;
-}
-
 }  // namespace
 
 struct Sampler::Run {
@@ -107,6 +99,7 @@ Sampler::Sampler(const host::Root& root, EvidencePool& pool)
         return enforcer::read_digest(root, service, root_directory);
       }),
       pool_(pool),
+      schedule_(pool),
       tree_(root, kernel::find_cgroup_mount(root)),
       memory_(root),
       system_(kernel::read_system_facts(root)) {
@@ -292,7 +285,7 @@ void Sampler::finish(Run& run) {
   preload_files_.forget_unless(is_watched);
   unit_files_.forget_unless(is_watched);
   memory_.forget_unless(is_watched);
-  index_processes();
+  schedule_.watch(trackers_);
   note_collector("units", run.bus.connected && run.bus.complete,
                  seconds_since(run.now) - run.list_seconds - run.read_seconds - memory_.seconds(),
                  run.bus.last_error);
@@ -318,7 +311,7 @@ void Sampler::note_evidence(std::uint64_t failures) {
   if (counts.exhausted) {
     error = fmt::format("no allocator is read: all {} readers wait for processes that hold their memory lock",
                         counts.stuck);
-  } else if (std::exchange(pool_was_full_, false)) {
+  } else if (schedule_.take_refusal()) {
     error = "more processes wait to be read than the queue takes";
   } else if (failures > 0) {
     error = "some evidence could not be read in time";
@@ -347,67 +340,11 @@ void Sampler::note_collector(const std::string& name, bool success, double durat
   }
 }
 
-void Sampler::index_processes() {
-  watched_.clear();
-  for (auto& [unit, tracker] : trackers_) {
-    for (auto& [pid, process] : tracker.processes()) watched_.push_back({process.id(), &process, &unit});
-  }
-  std::ranges::sort(watched_, {}, &Watched::id);
-  std::vector<ProcessId> ids;
-  std::vector<Due> due;
-  for (std::size_t i = 0; i < watched_.size(); ++i) {
-    ids.push_back(watched_[i].id);
-    due.emplace_back(watched_[i].process->next_due(), i);
-  }
-  pool_.retain(ids);
-  due_ = decltype(due_)(std::greater<>(), std::move(due));
-}
-
 void Sampler::visit_processes(const std::string& unit,
                               const std::function<void(const TrackedProcess&)>& visit) const {
   const auto tracker = trackers_.find(unit);
   if (tracker == trackers_.end()) return;
   for (const auto& [pid, process] : tracker->second.processes()) visit(process);
-}
-
-void Sampler::submit_due(Clock::time_point now, const settings::Observe& pace) {
-  while (!due_.empty() && due_.top().first <= now) {
-    const std::size_t index = due_.top().second;
-    due_.pop();
-    ask(watched_[index], now, pace);
-    due_.emplace(watched_[index].process->next_due(), index);
-  }
-}
-
-// A refusal is not repeated: the process is asked again when its schedule says so.
-void Sampler::ask(const Watched& watched, Clock::time_point now, const settings::Observe& pace) {
-  TrackedProcess& process = *watched.process;
-  const auto want = process.due(now);
-  if (!want) return;
-  const auto submitted = pool_.submit(*watched.unit, watched.id, process.handle(), *want);
-  if (submitted == Submitted::full) pool_was_full_ = true;
-  if (submitted == Submitted::unit_is_stuck && want == Want::evidence) process.take(make_unit_is_stuck());
-  process.schedule_next(*want, now, pace);
-}
-
-std::optional<Clock::time_point> Sampler::next_due() const {
-  if (due_.empty()) return std::nullopt;
-  return due_.top().first;
-}
-
-bool Sampler::take_evidence() {
-  bool is_news = false;
-  for (const EvidenceResult& result : pool_.collect()) {
-    for (const Watched& watched : std::ranges::equal_range(watched_, result.id, {}, &Watched::id)) {
-      is_news = take_reading(*watched.process, result.reading) || is_news;
-      if (result.timed_out) timed_out_.push_back({*watched.unit, result.id.pid});
-    }
-  }
-  return is_news;
-}
-
-std::vector<Sampler::TimedOut> Sampler::take_timed_out() {
-  return std::exchange(timed_out_, {});
 }
 
 }  // namespace allocd::observer

@@ -10,7 +10,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <queue>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "observer/enforcement_trigger.hpp"
 #include "observer/enforcer_view.hpp"
 #include "observer/evidence_pool.hpp"
+#include "observer/evidence_schedule.hpp"
 #include "observer/policy_digests.hpp"
 #include "observer/preload_files.hpp"
 #include "observer/unit_files.hpp"
@@ -43,13 +43,6 @@ class Sampler {
                             const std::map<std::string, host::UnitFacts>& units, const host::BusState& bus,
                             Clock::time_point now);
 
-  // Asks for the evidence that is due. Costs what is due, not what is watched.
-  void submit_due(Clock::time_point now, const settings::Observe& pace);
-  // When evidence is due next; nothing when no process is watched.
-  [[nodiscard]] std::optional<Clock::time_point> next_due() const;
-  // Takes what the pool has found. True when something became known that was not.
-  bool take_evidence();
-
   // Drop-ins or the enforcer's manifest have changed: the next sample reads them, whatever their times say.
   void distrust_files() { unit_files_.distrust(); }
   [[nodiscard]] const std::set<std::string>& drop_in_directories() const { return unit_files_.directories(); }
@@ -61,13 +54,8 @@ class Sampler {
   [[nodiscard]] const GroundsByUnit& grounds() const { return grounds_; }
   // Trouble of the enforcing side, for the next sample to show; "" for none.
   void note_enforcement_problem(std::string problem) { enforcement_problem_ = std::move(problem); }
-
-  // Reads that met their deadline since the last call, for the journal: unit and pid.
-  struct TimedOut {
-    std::string unit;
-    pid_t pid;
-  };
-  [[nodiscard]] std::vector<TimedOut> take_timed_out();
+  // When the processes of the last sample are looked into; the caller drives it between samples.
+  [[nodiscard]] EvidenceSchedule& evidence() { return schedule_; }
 
  private:
   struct Run;  // one sample in the making
@@ -83,7 +71,6 @@ class Sampler {
   void finish(Run& run);
   void note_evidence(std::uint64_t failures);
   void note_memory();
-  void index_processes();
   void note_collector(const std::string& name, bool success, double duration, std::string error);
 
   const host::Root& root_;
@@ -97,27 +84,13 @@ class Sampler {
   GroundsByUnit grounds_;
   std::string enforcement_problem_;
   EvidencePool& pool_;
+  EvidenceSchedule schedule_;
   kernel::CgroupTree tree_;
   UnitMemoryWatch memory_;
   kernel::SystemFacts system_;
   base::UniqueFd proc_;
   std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path
   std::map<std::string, snapshot::Collector> collectors_;
-  std::vector<TimedOut> timed_out_;
-
-  // The processes of the last sample, by id; one that belongs to two units is there twice. Good until the
-  // next.
-  struct Watched {
-    ProcessId id;
-    TrackedProcess* process;
-    const std::string* unit;
-  };
-  void ask(const Watched& watched, Clock::time_point now, const settings::Observe& pace);
-  std::vector<Watched> watched_;
-  // When to look at which of them; the soonest on top.
-  using Due = std::pair<Clock::time_point, std::size_t>;
-  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
-  bool pool_was_full_ = false;  // since the last sample
   std::uint64_t number_ = 0;
   double evidence_seconds_ = 0;
 };

@@ -2,7 +2,7 @@
 // Serves the newest snapshot, whole or without processes, on a unix stream socket: connect, read to the end,
 // done.
 //
-// On the loop and never blocking it: a reader that does not read is dropped after kDeadline, and of more than
+// On the loop it is given, of one thread, and never blocking it: a reader that does not read is dropped after kDeadline, and of more than
 // kMaxReaders the oldest goes. Out of descriptors, it takes a rest from accepting. World-connectable: the
 // snapshot holds no command line and no environment but the two allocator variables.
 #pragma once

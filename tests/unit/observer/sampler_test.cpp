@@ -78,9 +78,9 @@ class Host {
     directory_.write(path.substr(1), text);
   }
   snapshot::Snapshot sample() {
-    sampler_.take_evidence();
+    sampler_.evidence().take_evidence();
     auto snapshot = sampler_.sample(settings_, {}, bus_, Clock::now());
-    sampler_.submit_due(Clock::now(), settings_.observe);
+    sampler_.evidence().submit_due(Clock::now(), settings_.observe);
     return snapshot;
   }
   // Has reads meet their deadline until so many are stuck.
