@@ -98,7 +98,8 @@ def test_every_alert_is_shown_to_fire_to_be_quiet_and_to_survive_gaps(found):
     assert severity in fired
     assert by_kind["quiet"] and not any(expected(by_kind["quiet"]))
     samples = [case["exp_samples"] for test in by_kind["gaps"] for case in test["promql_expr_test"]]
-    assert any(samples) and samples[-1] == []
+    # It fires through the gap, is kept for a while when the value has gone, and goes.
+    assert sum(map(bool, samples)) >= 2 and samples[-1] == []
     assert f'alertname="{rule["alert"]}"' in str(by_kind["gaps"])
     assert re.search(r"stale|_x", str([series for test in by_kind["gaps"] for series in test["input_series"]]))
 
