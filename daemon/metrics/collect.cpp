@@ -150,9 +150,9 @@ class Subject {
 
 }  // namespace
 
-std::array<std::span<const Row>, 9> all_rows() {
+std::array<std::span<const Row>, 10> all_rows() {
   return {exporter_rows(),    observer_rows(), node_memory_rows(), node_thp_rows(), node_numa_rows(),
-          model_files_rows(), unit_rows(),     unit_memory_rows(), role_rows()};
+          model_files_rows(), unit_rows(),     unit_memory_rows(), role_rows(),     drift_rows()};
 }
 
 double stale_after(const snapshot::Snapshot& snapshot) {

@@ -67,11 +67,14 @@ struct MetricDoc {
 // The budget: most series one unit can have is kSeriesPerUnit + (NUMA nodes) * kSeriesPerUnitNode + (roles
 // seen) * kSeriesPerRole, and where costly reads are asked for kCostlySeriesPerUnit + (NUMA nodes) *
 // kCostlySeriesPerUnitNode besides. The usual figure is for states and allocators of which a few at a time
-// are seen.
-inline constexpr std::size_t kSeriesPerUnit = 73;
+// are seen. Drift takes kDriftSeriesPerUnit and kDriftSeriesPerRole of them: Prometheus would have to read
+// weeks of samples for what the observer knows, and would know it wrong after a gap.
+inline constexpr std::size_t kDriftSeriesPerUnit = 26;
+inline constexpr std::size_t kDriftSeriesPerRole = 2;
+inline constexpr std::size_t kSeriesPerUnit = 73 + kDriftSeriesPerUnit;
 inline constexpr std::size_t kSeriesPerUnitNode = 4;
-inline constexpr std::size_t kSeriesPerRole = 54;
-inline constexpr std::size_t kUsualSeriesPerRole = 34;
+inline constexpr std::size_t kSeriesPerRole = 54 + kDriftSeriesPerRole;
+inline constexpr std::size_t kUsualSeriesPerRole = 34 + kDriftSeriesPerRole;
 inline constexpr std::size_t kCostlySeriesPerUnit = 24;
 inline constexpr std::size_t kCostlySeriesPerUnitNode = 3;
 

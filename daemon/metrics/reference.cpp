@@ -65,6 +65,7 @@ text format 0.0.4.
 - The machine and model files are read on slower timers (`observe.node_interval`, `observe.page_cache_interval`).
   Figures that are older than three of these intervals are left out as well.
 - What could not be read has no sample. It is never 0.
+- `allocd_unit_drift_*` speak of one life of the unit, the run of its main process; docs/drift.md says how to read them.
 - Where `allocd_unit_cgroup_memory_available` is 0 (the memory controller is off, or the host is on cgroup v1) the
   sums over processes, `allocd_unit_memory_*`, stand alone: a page that processes share counts once for each.
 - A process is counted under its `role`, never under a pid, a title or a path. For single processes ask
@@ -99,6 +100,10 @@ std::string label_values() {
 | `source` | {} |
 | `wanted` | {} |
 | `kind` of `allocd_unit_page_faults` | `minor`, `major` |
+| `state` of `allocd_unit_drift_state` | {} |
+| `kind` of `allocd_unit_drift_kind` | {} |
+| `kind` of `allocd_unit_drift_limit_bytes` | `cgroup`, `node` |
+| `rule` | `slow`, `fast`, `exhaustion` |
 | `kind` of memory | `anon`, `file`, `shmem`, `slab`, `pagetables`, `hugetlb` |
 | `rung` | {} |
 | `reason` of `allocd_unit_cgroup_memory_absent_reason` | {} |
@@ -120,10 +125,11 @@ std::string label_values() {
       list(kActiveStates, [](auto s) { return s; }), list_all(policy::kStateNames),
       list_all(policy::kDropInStateNames), list_all(policy::kReasonNames), list_all(settings::kModeNames),
       list_all(engine::kEngineNames), list_all(settings::kSelectorKindNames),
-      list_all(settings::kWantedNames), list_all(allocator::kRungNames),
-      list_enum(snapshot::kCgroupMemoryStateNames, kAbsentReasons), list_all(kernel::kMemoryEventNames),
-      list_all(kernel::kCostlyKindNames), list_all(snapshot::kCostlyStateNames),
-      list_all(node::kExpectationStateNames), list_all(node::kIommuModeNames));
+      list_all(settings::kWantedNames), list_all(drift::kStateNames), list_all(drift::kKindNames),
+      list_all(allocator::kRungNames), list_enum(snapshot::kCgroupMemoryStateNames, kAbsentReasons),
+      list_all(kernel::kMemoryEventNames), list_all(kernel::kCostlyKindNames),
+      list_all(snapshot::kCostlyStateNames), list_all(node::kExpectationStateNames),
+      list_all(node::kIommuModeNames));
 }
 
 std::string budget() {
@@ -136,6 +142,10 @@ std::string budget() {
 A unit has at most {} series, {} for each NUMA node it has memory on and {} for each role seen in it: {} for a unit
 of {} roles on {} nodes at the very most, and {} as a rule ({} for each role). Costly reads, where a service asks for
 them, add {} and {} for each node. A test holds the code to these numbers.
+
+{} of a unit's series and {} of a role's are of drift. The observer decides it, because Prometheus would have to read weeks
+of samples for it with every evaluation, and would be wrong after a gap; the figures behind the verdict stand beside it
+so that an alert can say them.
 
 To stay inside them, five families leave out series whose value is 0, except those an alert may watch:
 
@@ -152,7 +162,8 @@ ends one series and begins another. It explains `allocd_unit_policy_state`, whic
 )md",
       kSeriesPerUnit, kSeriesPerUnitNode, kSeriesPerRole, kOfUnit + (kRoles * kSeriesPerRole), kRoles, kNodes,
       kOfUnit + (kRoles * kUsualSeriesPerRole), kUsualSeriesPerRole, kCostlySeriesPerUnit,
-      kCostlySeriesPerUnitNode, list_enum(allocator::kKindNames, kAlwaysShownAllocators),
+      kCostlySeriesPerUnitNode, kDriftSeriesPerUnit, kDriftSeriesPerRole,
+      list_enum(allocator::kKindNames, kAlwaysShownAllocators),
       list_enum(allocator::kKindNames, kAlwaysShownIdleAllocators),
       list_enum(allocator::kRungNames, kAlwaysShownRungs),
       list_enum(policy::kStateNames, kAlwaysShownProcessStates));

@@ -72,9 +72,10 @@ struct Row {
 [[nodiscard]] std::span<const Row> unit_rows();
 [[nodiscard]] std::span<const Row> unit_memory_rows();
 [[nodiscard]] std::span<const Row> role_rows();
+[[nodiscard]] std::span<const Row> drift_rows();
 
 // All of them, in the order of the page.
-[[nodiscard]] std::array<std::span<const Row>, 9> all_rows();
+[[nodiscard]] std::array<std::span<const Row>, 10> all_rows();
 
 // The one family that does not come from a part: it says whether there is a fresh snapshot at all.
 inline constexpr std::string_view kObserverUp = "allocd_observer_up";

@@ -48,6 +48,11 @@ void write(Output& out, Enum value) {
   out.json.value(detail::kNamesOf<Enum>.name(value));
 }
 
+// A figure that may be absent has a better word than 0 where it is not finite: null, by the writer itself.
+void write(Output& out, const std::optional<double>& maybe) {
+  out.json.value(maybe);
+}
+
 template <typename T>
 void write(Output& out, const std::optional<T>& maybe) {
   if (!maybe) {
@@ -134,6 +139,11 @@ void write(Output& out, const detail::Tabled auto& object) {
 void write_unit(base::JsonWriter& out, const Unit& unit) {
   Output whole{out};
   write(whole, unit);
+}
+
+void write_drift(base::JsonWriter& out, const drift::Report& report) {
+  Output whole{out};
+  write(whole, report);
 }
 
 void write_node(base::JsonWriter& out, const Node& node) {

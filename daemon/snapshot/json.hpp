@@ -21,6 +21,7 @@ enum class Detail { everything, without_processes };
 
 // Parts as they stand in a snapshot, into a larger document.
 void write_unit(base::JsonWriter& out, const Unit& unit);
+void write_drift(base::JsonWriter& out, const drift::Report& report);
 void write_node(base::JsonWriter& out, const Node& node);
 void write_model_files(base::JsonWriter& out, const std::vector<ModelFiles>& files);
 

@@ -5,18 +5,19 @@
 // `visit` is called as visit("key", member). Private to this folder.
 #pragma once
 
+#include "snapshot/members_drift.hpp"
 #include "snapshot/members_memory.hpp"
 #include "snapshot/model.hpp"
 #include "snapshot/table.hpp"
 
 namespace allocd::snapshot::detail {
 
-// The structs that have a table: here, or in members_memory.hpp.
+// The structs that have a table: here, in members_memory.hpp or in members_drift.hpp.
 template <typename T>
-concept Tabled =
-    MemoryTabled<T> || OneOf<T, Memory, Library, Evidence, engine::Ranks, Process, RoleSum, policy::Link,
-                             policy::Assessment, Contribution, Variable, Environment, DropIn, Unit, Enforcer,
-                             Collector, ConfigState, BusSummary, Own, Snapshot>;
+concept Tabled = MemoryTabled<T> || DriftTabled<T> ||
+                 OneOf<T, Memory, Library, Evidence, engine::Ranks, Process, RoleSum, policy::Link,
+                       policy::Assessment, Contribution, Variable, Environment, DropIn, Unit, Enforcer,
+                       Collector, ConfigState, BusSummary, Own, Snapshot>;
 
 void each_member(Either<Memory> auto& memory, auto&& visit) {
   visit("resident", memory.resident);
@@ -174,6 +175,7 @@ void each_member(Either<Unit> auto& unit, auto&& visit) {
   visit("cgroup", unit.cgroup);
   visit("locality", unit.locality);
   visit("costly", unit.costly);
+  visit("drift", unit.drift);
 }
 
 void each_member(Either<Enforcer> auto& enforcer, auto&& visit) {

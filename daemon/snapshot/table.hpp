@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tables of members.hpp and members_memory.hpp are written with. Private to this folder.
+// What the tables of members.hpp, members_memory.hpp and members_drift.hpp are written with. Private to this
+// folder.
 #pragma once
 
 #include <concepts>

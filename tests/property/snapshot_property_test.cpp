@@ -5,6 +5,7 @@
 
 #include "snapshot/json.hpp"
 #include "support/catch.hpp"
+#include "support/random_drift.hpp"
 #include "support/random_memory.hpp"
 #include "support/random_values.hpp"
 #include "support/rounds.hpp"
@@ -147,6 +148,7 @@ class Maker : public test::RandomValues {
     u.cgroup = memory_.cgroup();
     u.locality = memory_.locality();
     for (auto n = below(3); n > 0; --n) u.costly.push_back(memory_.unit_costly());
+    u.drift = test::random_drift(*this);
     return u;
   }
 

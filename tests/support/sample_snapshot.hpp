@@ -10,8 +10,8 @@
 //   /machine.slice/...    a container found by cgroup: not_enforceable (unreachable)
 //   secret-llm.service    its processes cannot be read: unknown (not_permitted)
 //
-// The memory part is sample_memory.hpp's. Times are fixed: taken_at is kSampleTime. Role sums are computed
-// from the processes, as the observer does.
+// The memory part is sample_memory.hpp's, what the days before say sample_drift.hpp's. Times are fixed:
+// taken_at is kSampleTime. Role sums are computed from the processes, as the observer does.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "snapshot/model.hpp"
+#include "support/sample_drift.hpp"
 #include "support/sample_memory.hpp"
 
 namespace allocd::test {
@@ -241,6 +242,7 @@ inline snapshot::Unit sample_vllm() {
   unit.processes[3].memory.hugetlb = unit.processes[4].memory.hugetlb = kGiB;
   unit.processes[3].memory.pinned = 96 * kMiB;
   add_vllm_memory(unit);
+  add_vllm_drift(unit);
   finish_unit(unit);
   unit.processes_vanished = 1;
   return unit;
@@ -262,6 +264,7 @@ inline snapshot::Unit sample_sglang() {
        {Verdict::holds, "all 3 processes started after it was loaded"},
        {Verdict::holds, "in all 3 processes malloc resolves to jemalloc"}});
   add_sglang_memory(unit);
+  add_sglang_drift(unit);
   finish_unit(unit);
   return unit;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "snapshot/model.hpp"
+#include "support/sample_drift.hpp"
 #include "support/sample_memory.hpp"
 
 namespace allocd::test {
@@ -63,6 +64,12 @@ inline void add_rich_memory(snapshot::Unit& unit) {
   }
 }
 
+inline void add_rich_drift(snapshot::Unit& unit) {
+  unit.drift = sample_drifting();
+  unit.drift.roles.clear();
+  for (const auto& role : unit.roles) unit.drift.roles.push_back({role.role, 4096, 2048, 0.5});
+}
+
 inline snapshot::Node rich_node() {
   auto node = sample_node();
   node.read_at = 4990;
@@ -95,6 +102,7 @@ inline snapshot::Unit rich_unit(const std::string& name) {
   unit.processes_seen = 100;
   unit.processes_vanished = 1;
   add_rich_memory(unit);
+  add_rich_drift(unit);
   return unit;
 }
 

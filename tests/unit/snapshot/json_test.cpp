@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.hpp"
 
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/sample_snapshot.hpp"
@@ -69,6 +72,45 @@ TEST_CASE("keys may stand in any order, and empty lists and objects anywhere") {
   const auto parsed = snapshot::parse_json(sorted);
   REQUIRE(parsed);
   CHECK(*parsed == sample);
+}
+
+TEST_CASE("a low that was not seen is null and comes back as that, on both sockets") {
+  auto sample = sample_snapshot();
+  auto& drift = sample.units.back().drift;
+  drift.lows = {1.5, std::nullopt, 0.0};
+  drift.floor.reset();
+  const auto text = snapshot::render_json(sample);
+  CHECK(text.find(R"("lows":[1.5,null,0])") != std::string::npos);
+  CHECK(text.find(R"("floor":null)") != std::string::npos);
+  for (const auto detail : {snapshot::Detail::everything, snapshot::Detail::without_processes}) {
+    const auto rendered = snapshot::parse_json(snapshot::render_json(sample, detail));
+    const auto skipped = snapshot::parse_json(text, detail);
+    REQUIRE(rendered);
+    REQUIRE(skipped);
+    CHECK(rendered->units.back().drift == drift);
+    CHECK(skipped->units.back().drift == drift);
+  }
+}
+
+TEST_CASE("a figure that may be absent is absent where it is not finite") {
+  auto sample = sample_snapshot();
+  auto& drift = sample.units.back().drift;
+  drift.time_to_limit = std::numeric_limits<double>::infinity();
+  drift.lows = {std::numeric_limits<double>::quiet_NaN()};
+  const auto parsed = snapshot::parse_json(snapshot::render_json(sample));
+  REQUIRE(parsed);
+  CHECK_FALSE(parsed->units.back().drift.time_to_limit);
+  CHECK(parsed->units.back().drift.lows == std::vector<std::optional<double>>{std::nullopt});
+}
+
+TEST_CASE("a report of drift is checked like everything else") {
+  const auto text = snapshot::render_json(sample_snapshot());
+  CHECK(fault_of(replaced(text, R"("state":"watch","slow")", R"("state":"fine","slow")")) ==
+        "cannot parse the snapshot: $.units[5].drift.state: unknown name 'fine'");
+  CHECK(fault_of(replaced(text, R"("limit_kind":"cgroup")", R"("limit_kind":"sky")")) ==
+        "cannot parse the snapshot: $.units[5].drift.limit_kind: unknown name 'sky'");
+  CHECK(fault_of(replaced(text, R"("lows":[4)", R"("lows":[true,4)")) ==
+        "cannot parse the snapshot: $.units[5].drift.lows[0]: expected a number, found boolean");
 }
 
 TEST_CASE("a limit is a number of bytes or the word max") {

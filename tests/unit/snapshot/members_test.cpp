@@ -75,6 +75,12 @@ TEST_CASE("the table of each struct lists every member, once") {
   check_table<snapshot::Snapshot>();
 }
 
+TEST_CASE("so do the tables of drift") {
+  check_table<drift::Life>();
+  check_table<drift::RoleReport>();
+  check_table<drift::Report>();
+}
+
 TEST_CASE("so do the tables of the memory part") {
   check_table<snapshot::Placement>();
   check_table<kernel::PressureLine>();
