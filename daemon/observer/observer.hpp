@@ -24,6 +24,7 @@
 #include "host/root.hpp"
 #include "host/unit_manager.hpp"
 #include "observer/change_log.hpp"
+#include "observer/drift_watch.hpp"
 #include "observer/enforcement.hpp"
 #include "observer/event_source.hpp"
 #include "observer/evidence_pool.hpp"
@@ -88,6 +89,7 @@ class Observer {
   std::unique_ptr<host::UnitManager> units_;
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<SideWatch> side_;
+  std::unique_ptr<DriftWatch> drift_;
   std::unique_ptr<SnapshotService> service_;
 
   Clock::time_point started_;

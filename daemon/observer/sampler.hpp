@@ -50,6 +50,9 @@ class Sampler {
   // The processes of a unit, as of the last sample.
   void visit_processes(const std::string& unit,
                        const std::function<void(const TrackedProcess&)>& visit) const;
+  // Whether every process of a unit could be read for the last sample: only then are sums over them the
+  // unit's.
+  [[nodiscard]] bool is_whole(const std::string& unit) const { return !partly_seen_.contains(unit); }
   // Of the enforced units of the last sample.
   [[nodiscard]] const GroundsByUnit& grounds() const { return grounds_; }
   // Trouble of the enforcing side, for the next sample to show; "" for none.
@@ -91,6 +94,7 @@ class Sampler {
   base::UniqueFd proc_;
   std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path
   std::map<std::string, snapshot::Collector> collectors_;
+  std::set<std::string> partly_seen_;  // units of the last sample
   std::uint64_t number_ = 0;
   double evidence_seconds_ = 0;
 };
