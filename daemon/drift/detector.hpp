@@ -82,6 +82,7 @@ class Detector {
   void end_hour(std::int64_t before);
   void feed_roles(const Sample& sample);
   void decide();
+  void decide_roles();
   [[nodiscard]] bool is_exhausting() const;
   [[nodiscard]] State decide_state(bool exhaustion) const;
   [[nodiscard]] std::optional<double> time_to_limit(bool exhaustion) const;

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -29,8 +30,9 @@ constexpr double kRememberUnseen = drift::kDay;
 constexpr std::size_t kMostUnits = 1024;
 constexpr double kRetry = 60;
 constexpr double kFirstCleaning = drift::kHour;
-// One write a sample keeps up with hundreds of units; of more, or at a slow pace, some go together.
-constexpr std::size_t kUnitsPerWrite = 64;
+// What is due is written over so long, whatever the pace of samples: with 50 units and a sample each 10
+// seconds, one at a time.
+constexpr double kSpread = 600;
 // Together less than TimeoutStopSec= of the unit.
 constexpr milliseconds kLaneAtStop{1500};
 constexpr milliseconds kWritingAtStop{2500};
@@ -58,13 +60,14 @@ DriftWatch::DriftWatch(const host::Root& root, std::string directory, host::Jour
 }
 
 void DriftWatch::follow(snapshot::Snapshot& snapshot, const IsWhole& is_whole, const DriftTime& now) {
+  const double since_last = now.since_boot - now_.since_boot;
   now_ = now;
   event_->clear();
   lane_.collect();
   for (auto& unit : snapshot.units) follow_unit(unit, snapshot, is_whole(unit.name), now);
   forget(now.since_boot);
   if (directory_.empty()) return;
-  start_work(now.since_boot);
+  start_work(now.since_boot, since_last);
   show_collector(collector_, lane_, Clock::now(), snapshot);
   std::ranges::sort(snapshot.collectors, {}, &snapshot::Collector::name);
 }
@@ -107,7 +110,7 @@ void DriftWatch::forget(double now) {
   }
 }
 
-void DriftWatch::start_work(double now) {
+void DriftWatch::start_work(double now, double since_last) {
   if (lane_.busy_since() || (retry_at_ && now < *retry_at_)) return;
   std::vector<Write> due;
   for (const auto& [unit, entry] : entries_) {
@@ -120,7 +123,8 @@ void DriftWatch::start_work(double now) {
   // Whoever comes after the last one that was written goes first.
   std::ranges::rotate(due,
                       std::ranges::find_if(due, [&](const Write& one) { return one.unit > last_unit_; }));
-  due.resize(1 + due.size() / kUnitsPerWrite);
+  const double share = std::ceil(static_cast<double>(due.size()) * since_last / kSpread);
+  due.resize(std::clamp<std::size_t>(share > 0 ? static_cast<std::size_t>(share) : 1, 1, due.size()));
   for (auto& one : due) one.text = drift::render_state(entries_.at(one.unit).history);
   last_unit_ = due.back().unit;
   start_writing(std::move(due));

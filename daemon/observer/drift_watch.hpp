@@ -72,7 +72,7 @@ class DriftWatch {
   void follow_unit(snapshot::Unit& unit, const snapshot::Snapshot& snapshot, bool is_whole,
                    const DriftTime& now);
   void forget(double now);
-  void start_work(double now);
+  void start_work(double now, double since_last);
   void start_writing(std::vector<Write> writes);
   void start_cleaning(double now);
   using Work = std::function<Outcome(const host::Root&, const SideLane::StillWanted&)>;
