@@ -275,6 +275,8 @@ TEST_CASE("cgroup memory: what may not be read is told from what is not there") 
   CAPTURE(file);
   std::filesystem::permissions(std::filesystem::path(tree.path()) / (DamagedTree::kPlace + file),
                                std::filesystem::perms::none);
+  std::filesystem::permissions(tree.path(),
+                               std::filesystem::perms(0755));  // a temporary directory is its owner's
   const auto memory = [&] {
     const test::WithoutRights nobody;
     return tree.read();
