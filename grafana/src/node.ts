@@ -49,7 +49,7 @@ function first_row() {
     }),
     stat({
       title: 'Not as declared', width: 3, height: 4, unit: 'short', no_value: 'nothing declared',
-      query: count_or_0(`${of_node(expectation, 'state="missed"')} == 1`, of_node(expectation)), ...tile(none_or(worst)),
+      query: count_or_0(`${of_node(expectation, 'state="missed"')} == 1`, of_node(expectation)), ...tile(none_or(bad)),
       description: 'Settings that differ from node: expect:. Bad: any. The table below has the keys; allocctl node has what was found. ' +
         'Metric: allocd_node_expectation_state.',
     }),

@@ -77,6 +77,7 @@ def changed_query(old, new):
     (lambda one, of: of["gridPos"].update(y=1), "lies on"),
     (changed_query("[$__rate_interval]", "[5m]"), "the window is 5m"),
     (changed_query("rate(", "sum("), "stands outside of rate()"),
+    (changed_query("rate(", "sum by (unit) (rate("), "units of one name"),
     (changed_query(', instance=~"$instance"', ""), "not bound to the instance"),
     (changed_query('job=~"$job", ', ""), "not bound to the job"),
     (changed_query("allocd_unit_memory_pressure", "allocd_unit_memory_worry"), "nothing exports"),

@@ -166,6 +166,13 @@ def _panel_metrics(panel: dict, _: dict) -> Iterator[str]:
                 yield f"nothing exports {one.metric}"
 
 
+def _panel_nodes(panel: dict, _: dict) -> Iterator[str]:
+    for target in panel["targets"]:
+        for labels in re.findall(r"\bby \(([^)]*)\)", target["expr"]):
+            if "unit" in labels.split(", ") and "instance" not in labels.split(", "):
+                yield "adds up units of one name on several nodes"
+
+
 def _panel_columns(panel: dict, _: dict) -> Iterator[str]:
     if panel["type"] != "table":
         return
@@ -200,4 +207,4 @@ def _links_lead_somewhere(panel: dict, _: dict) -> Iterator[str]:
 BOARD_RULES: list[Callable[[dict], Iterator[str]]] = [_datasource_variable, _not_editable, _frame, _layout]
 PANEL_RULES: list[Callable[[dict, dict], Iterator[str]]] = [
     _panel_text, _panel_datasource, _panel_unit, _target_scope, _target_rates, _panel_values, _panel_names_metrics,
-    _panel_metrics, _panel_columns, _links_lead_somewhere]
+    _panel_metrics, _panel_nodes, _panel_columns, _links_lead_somewhere]
