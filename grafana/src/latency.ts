@@ -50,9 +50,9 @@ export function latency_panels() {
     }),
     lines({
       title: 'Memory held at the same time', width: 12, height: 8, unit: 'bytes', no_value: 'no process of it can be read',
-      queries: [[of_unit('unit:allocd_unit_memory_held_bytes:sum'), '{{unit}} {{instance}}']],
-      description: 'Anonymous and swapped-out memory, to lay beside latency and queue. Bad: latency that follows it. Recorded by ' +
-        'config/prometheus/allocd-recording.rules.yaml. Metric: unit:allocd_unit_memory_held_bytes:sum.',
+      queries: [[`sum by (instance, unit) (${of_unit('allocd_unit_memory_anonymous_bytes')} + ${of_unit('allocd_unit_memory_swap_bytes')})`, '{{unit}} {{instance}}']],
+      description: 'Anonymous and swapped-out memory, to lay beside latency and queue. Bad: latency that follows it. Metrics: ' +
+        'allocd_unit_memory_anonymous_bytes, allocd_unit_memory_swap_bytes.',
     }),
   ];
 }

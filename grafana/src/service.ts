@@ -11,6 +11,10 @@ import {
 
 const day = 86400;
 
+const growth_codes = { unknown: 0, linear: 1, slowing: 2 };
+const growth_words = {
+  0: { text: 'not known', color: 'text' }, 1: { text: 'linear', color: bad }, 2: { text: 'slowing', color: attend },
+};
 const drop_in_codes = { absent: 0, intact: 1, unreadable: 2, foreign: 3, tampered: 4 };
 const drop_in_words = {
   0: { text: 'absent', color: idle }, 1: { text: 'intact', color: good }, 2: { text: 'unreadable', color: attend },
@@ -111,10 +115,14 @@ function memory() {
         `sum by (instance, unit) (${of_unit('allocd_unit_glibc_heaps')})`,
         `max by (instance, unit) (${of_unit('allocd_unit_drift_lives')})`,
         `3600 * max by (instance, unit) (${of_unit('allocd_unit_drift_lives_growth_bytes_per_second')})`,
+        state_code('allocd_unit_drift_kind', unit_scope, growth_codes, 'instance, unit', 'kind'),
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_window_seconds')})`,
       ],
       columns: [
         { field: 'instance', name: 'Node', width: 180, link: 'allocd-node' },
         { field: 'unit', name: 'Unit', width: 260 },
+        { field: 'Value #H', name: 'Judged on', unit: 's' },
+        { field: 'Value #G', name: 'Growth', words: growth_words },
         { field: 'Value #A', name: 'At its peak', unit: 'percentunit' },
         { field: 'Value #B', name: 'Comes back', unit: 'percentunit' },
         { field: 'Value #C', name: 'Hours that rose', unit: 'percentunit' },
@@ -124,8 +132,10 @@ function memory() {
       ],
       sort: { by: 'Hours that rose', descending: true },
       description: 'Retention looks like: always at its peak, nothing comes back after load, many glibc heaps. A leak looks the same in bytes; ' +
-        'a run under jemalloc tells them apart (board "allocd before and after"). Growth in past lives shows a leak that restarts hide. ' +
-        'Metrics: allocd_unit_drift_at_peak_ratio, _falls_ratio, _rising_ratio, _lives, _lives_growth_bytes_per_second, allocd_unit_glibc_heaps.',
+        'a run under jemalloc tells them apart (board "allocd before and after"). Growth in past lives shows a leak that restarts hide; "judged on" is how much of this life the verdict rests on, 78 hours are ' +
+        'needed for all of it. ' +
+        'Metrics: allocd_unit_drift_at_peak_ratio, _falls_ratio, _rising_ratio, _lives, _lives_growth_bytes_per_second, _kind, _window_seconds, ' +
+        'allocd_unit_glibc_heaps.',
     }),
   ];
 }

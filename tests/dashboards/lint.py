@@ -8,7 +8,7 @@ import re
 from typing import Callable, Iterator
 
 from boards import panels
-from known import UNKNOWN_SCOPE, known_metrics
+from known import OF_ENGINES, known_metrics
 from promql import selectors
 
 UNITS = {"none", "short", "bytes", "s", "percentunit", "ops", "string"}
@@ -81,12 +81,14 @@ def _panel_unit(panel: dict, _: dict) -> Iterator[str]:
             yield f"has the unit {unit}"
 
 
-def _target_scope(panel: dict, _: dict) -> Iterator[str]:
+def _target_scope(panel: dict, board: dict) -> Iterator[str]:
     for target in panel["targets"]:
         for one in selectors(target["expr"]):
+            if board["uid"] in ONE_UNIT and 'unit=~' in one.matchers:
+                yield f"{one.metric} takes the unit for a pattern, which is not escaped where one alone is chosen"
             if 'instance=~"$instance"' not in one.matchers:
                 yield f"{one.metric} is not bound to the instance"
-            if 'job=~"$job"' not in one.matchers and not one.metric.startswith(UNKNOWN_SCOPE):
+            if 'job=~"$job"' not in one.matchers and not one.metric.startswith(OF_ENGINES):
                 yield f"{one.metric} is not bound to the job"
 
 
