@@ -10,26 +10,13 @@ from rule_files import SOURCE
 
 REFERENCE = (SOURCE / "docs" / "metrics.md").read_text()
 TARGET_LABELS = {"job", "instance", "cluster"}
-# Of the allocd that computes drift; docs/metrics.md takes over from this list.
-PENDING = {
-    "allocd_unit_drift_state": {"unit", "state"},
-    "allocd_unit_drift_rule_active": {"unit", "rule"},
-    "allocd_unit_drift_memory_bytes": {"unit"},
-    "allocd_unit_drift_floor_bytes": {"unit"},
-    "allocd_unit_drift_slope_bytes_per_second": {"unit"},
-    "allocd_unit_drift_limit_bytes": {"unit", "kind"},
-    "allocd_unit_drift_time_to_limit_seconds": {"unit"},
-    "allocd_unit_drift_window_seconds": {"unit"},
-    "allocd_unit_drift_needed_seconds": {"unit"},
-    "allocd_unit_drift_lives": {"unit"},
-    "allocd_unit_drift_lives_growth_bytes_per_second": {"unit"},
-}
-PENDING_VALUES = {"rule": {"slow", "fast", "exhaustion"}, "collector": {"drift"}}
+# Of the observer that computes drift; its source takes over from this.
+PENDING_COLLECTORS = {"drift"}
 
 
 def documented_metrics():
     rows = re.findall(r"^\| `(allocd_\w+)` \| \w+ \| ([^|]*) \|", REFERENCE, re.MULTILINE)
-    return {**PENDING, **{name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}}
+    return {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
 
 
 def engine_metrics():
@@ -61,10 +48,10 @@ def closed_values(metric, label):
     """The values a label may have; None where the set is open."""
     documented = documented_values()
     if label == "collector":
-        return source_words(r'(?:note_collector\(|collector_\.name = )"(\w+)"') | PENDING_VALUES["collector"]
+        return source_words(r'(?:note_collector\(|collector_\.name = )"(\w+)"') | PENDING_COLLECTORS
     if label == "verb":
         return enum_names("kVerbNames")
-    return documented.get((metric, label)) or documented.get((None, label)) or PENDING_VALUES.get(label)
+    return documented.get((metric, label)) or documented.get((None, label))
 
 
 def every_expression():
