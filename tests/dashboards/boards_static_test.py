@@ -98,6 +98,10 @@ def test_rules_ask_for_metrics_that_there_are(rule):
     assert metrics(rule["expr"]) <= known_metrics()
 
 
+def test_the_page_that_pictures_are_taken_of_is_javascript():
+    subprocess.run(["node", "--check", SOURCE / "tests" / "dashboards" / "page" / "page.js"], check=True)
+
+
 def test_the_provider_is_for_reading_and_names_the_folder():
     text = (SOURCE / "grafana" / "provisioning" / "allocd.yaml").read_text()
     (provider,) = yaml.safe_load(text)["providers"]
