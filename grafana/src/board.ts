@@ -9,6 +9,8 @@ import { of_node, of_unit } from './queries.js';
 export type Board = dashboard.Dashboard;
 type Variable = { build(): dashboard.VariableModel };
 
+/** The form the panels are in; a newer Grafana brings them up to its own. */
+const oldest_grafana = '10.0.0';
 const datasource = { type: 'prometheus', uid: '${datasource}' };
 const all = { selected: true, text: 'All', value: '$__all' };
 
@@ -119,7 +121,7 @@ function placed(panels: Panel[]): (dashboard.Panel | dashboard.RowPanel)[] {
     }
     if (x + one.width > 24) next_line();
     const height = one.panel.gridPos!.h;
-    const out = { ...one.panel, id: index + 1, gridPos: { x, y, w: one.width, h: height } };
+    const out = { ...one.panel, id: index + 1, pluginVersion: oldest_grafana, gridPos: { x, y, w: one.width, h: height } };
     x += one.width;
     tallest = Math.max(tallest, height);
     return out;

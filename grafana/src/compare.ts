@@ -6,8 +6,13 @@
 import { board, choice, hidden_number, type Board } from './board.js';
 import { latencies } from './latency.js';
 import { lines, row, stat } from './panels.js';
-import { of_engine, of_unit } from './queries.js';
+import { of_engine as of_engines, of_unit as of_units } from './queries.js';
 import { good, steps, worst } from './words.js';
+
+// One unit, so by its name and not by a pattern: Grafana escapes patterns only where several can be chosen.
+const of_one = (selector: string) => selector.replace('unit=~"$unit"', 'unit="$unit"');
+const of_unit = (metric: string, more = '') => of_one(of_units(metric, more));
+const of_engine = (metric: string) => of_one(of_engines(metric));
 
 const shift = ' offset ${shift}s';
 const since_birth = 'and on () (vector(time()) >= ${born})';

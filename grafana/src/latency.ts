@@ -30,10 +30,10 @@ export function latency_panels() {
     ...latencies.map(({ title, name, no_value, lacking }) => lines({
       title, width: 8, height: 8, unit: 's', no_value,
       queries: [
-        [of_engine(`${name}:p50`), 'p50 {{unit}}'],
-        [of_engine(`${name}:p95`), 'p95 {{unit}}'],
-        [of_engine(`${name}:p99`), 'p99 {{unit}}'],
-        [`${of_engine(`${name}:mean5m`)} unless on (instance, unit) ${of_engine(`${name}:p50`)}`, 'mean {{unit}}'],
+        [of_engine(`${name}:p50`), 'p50 {{unit}} {{instance}}'],
+        [of_engine(`${name}:p95`), 'p95 {{unit}} {{instance}}'],
+        [of_engine(`${name}:p99`), 'p99 {{unit}} {{instance}}'],
+        [`${of_engine(`${name}:mean5m`)} unless on (instance, unit) ${of_engine(`${name}:p50`)}`, 'mean {{unit}} {{instance}}'],
       ],
       description: `Percentiles over five minutes; the mean where an engine has no more. Bad: a p99 that climbs with memory or pressure, or a ` +
         `step at a restart or a new allocator (annotations). ${lacking} ${rules} Metrics: ${name}:p50, :p95, :p99, :mean5m.`,
@@ -42,17 +42,17 @@ export function latency_panels() {
       title: 'Requests waiting and running', width: 12, height: 8, unit: 'short',
       no_value: 'the engine or its rules are missing',
       queries: [
-        [of_engine('unit:inference_requests_waiting:sum'), 'waiting {{unit}}'],
-        [of_engine('unit:inference_requests_running:sum'), 'running {{unit}}'],
+        [of_engine('unit:inference_requests_waiting:sum'), 'waiting {{unit}} {{instance}}'],
+        [of_engine('unit:inference_requests_running:sum'), 'running {{unit}} {{instance}}'],
       ],
       description: `The queue of the engine. Bad: waiting that does not go back to 0. Triton does not say how many run. ${rules} Metrics: ` +
         'unit:inference_requests_waiting:sum, unit:inference_requests_running:sum.',
     }),
     lines({
       title: 'Memory held at the same time', width: 12, height: 8, unit: 'bytes', no_value: 'no process of it can be read',
-      queries: [[of_unit('unit:allocd_unit_memory_held_bytes:sum'), '{{unit}}']],
-      description: 'Anonymous and swapped-out memory, to lay beside latency and queue. Bad: latency that follows it. Recorded by ' +
-        'config/prometheus/allocd-recording.rules.yaml. Metric: unit:allocd_unit_memory_held_bytes:sum.',
+      queries: [[`sum by (instance, unit) (${of_unit('allocd_unit_memory_anonymous_bytes')} + ${of_unit('allocd_unit_memory_swap_bytes')})`, '{{unit}} {{instance}}']],
+      description: 'Anonymous and swapped-out memory, to lay beside latency and queue. Bad: latency that follows it. Metrics: ' +
+        'allocd_unit_memory_anonymous_bytes, allocd_unit_memory_swap_bytes.',
     }),
   ];
 }

@@ -3,7 +3,7 @@
 
 import { board, type Board } from './board.js';
 import { lines, row, stat, table, timeline } from './panels.js';
-import { count_or_0, of_node, of_unit, rate, state_code, unit_scope } from './queries.js';
+import { count_or_0, node_scope, of_node, of_unit, rate, state_code, unit_scope } from './queries.js';
 import {
   attend, bad, calm, drift_codes, drift_words, good, idle, none_or, policy_codes, policy_words, steps, worst, yes_no_words,
 } from './words.js';
@@ -26,17 +26,8 @@ const expectation_words = {
   0: { text: 'as declared', color: good }, 1: { text: 'cannot be read', color: attend }, 2: { text: 'not as declared', color: worst },
 };
 
-/** The mode of a state set by the label `mode`, as a number. */
-function mode_code(metric: string, codes: Record<string, number>): string {
-  const each = Object.entries(codes).map(([mode, code]) => `${code} + 0 * (${of_node(metric, `mode="${mode}"`)} == 1)`);
-  return `max by (instance) (${each.join(' or ')})`;
-}
-
-function thp_mode_code(setting: string): string {
-  const each = Object.entries(thp_mode_codes).map(([mode, code]) =>
-    `${code} + 0 * (${of_node('allocd_node_thp_mode', `setting="${setting}", mode="${mode}"`)} == 1)`);
-  return `max by (instance) (${each.join(' or ')})`;
-}
+const iommu_mode = state_code('allocd_node_iommu_mode', node_scope, iommu_codes, 'instance', 'mode');
+const thp_mode = state_code('allocd_node_thp_mode', `${node_scope}, setting="enabled"`, thp_mode_codes, 'instance', 'mode');
 
 function first_row() {
   return [
@@ -49,7 +40,7 @@ function first_row() {
     }),
     stat({
       title: 'Not as declared', width: 3, height: 4, unit: 'short', no_value: 'nothing declared',
-      query: count_or_0(`${of_node(expectation, 'state="missed"')} == 1`, of_node(expectation)), ...tile(none_or(worst)),
+      query: count_or_0(`${of_node(expectation, 'state="missed"')} == 1`, of_node(expectation)), ...tile(none_or(bad)),
       description: 'Settings that differ from node: expect:. Bad: any. The table below has the keys; allocctl node has what was found. ' +
         'Metric: allocd_node_expectation_state.',
     }),
@@ -67,13 +58,13 @@ function first_row() {
     }),
     stat({
       title: 'Transparent huge pages', width: 3, height: 4, unit: 'none', no_value: 'cannot be read',
-      query: `max(${thp_mode_code('enabled')})`, words: thp_mode_words,
+      query: `max(${thp_mode})`, words: thp_mode_words,
       description: 'Mode of transparent huge pages. "always" makes an allocator hold up to 2 MiB for each page it touches; engines and ' +
         'jemalloc do best with "madvise". Metric: allocd_node_thp_mode.',
     }),
     stat({
       title: 'IOMMU', width: 4, height: 4, unit: 'none', no_value: 'cannot be read',
-      query: `max(${mode_code('allocd_node_iommu_mode', iommu_codes)})`, words: iommu_words,
+      query: `max(${iommu_mode})`, words: iommu_words,
       description: 'What DMA of devices goes through. "translated" costs GPU transfers; declare what you want in node: expect:. ' +
         'Metric: allocd_node_iommu_mode.',
     }),
@@ -95,7 +86,7 @@ function declared_and_units() {
   return [
     table({
       title: 'As declared?', width: 9, height: 8, no_value: 'Nothing is declared under node: expect:',
-      queries: [state_code_of_expectation()],
+      queries: [state_code(expectation, node_scope, expectation_codes, 'instance, key')],
       columns: [
         { field: 'instance', name: 'Node' },
         { field: 'key', name: 'Setting' },
@@ -128,12 +119,6 @@ function declared_and_units() {
         'Metrics: allocd_unit_policy_state, allocd_unit_drift_state, allocd_unit_memory_resident_bytes, allocd_unit_processes, allocd_unit_memory_off_node_ratio.',
     }),
   ];
-}
-
-function state_code_of_expectation(): string {
-  const each = Object.entries(expectation_codes).map(([state, code]) =>
-    `${code} + 0 * (${of_node(expectation, `state="${state}"`)} == 1)`);
-  return `max by (instance, key) (${each.join(' or ')})`;
 }
 
 function memory() {
@@ -215,8 +200,8 @@ function huge_pages() {
     }),
     timeline({
       title: 'Mode of transparent huge pages', width: 8, height: 8, no_value: 'cannot be read',
-      query: `label_replace(${thp_mode_code('enabled')}, "setting", "enabled", "", "")`,
-      legend: '{{setting}} {{instance}}', words: thp_mode_words,
+      query: thp_mode,
+      legend: '{{instance}}', words: thp_mode_words,
       description: 'Mode over time. Bad: a change nobody planned, as a boot without the setting brings it. Metric: allocd_node_thp_mode.',
     }),
     lines({

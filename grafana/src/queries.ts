@@ -26,11 +26,8 @@ export function rate(selector: string): string {
 }
 
 /** One number for a state set: the code of the state that is 1; the worst one over whatever `by` leaves out. */
-export function state_code(metric: string, scope: string, codes: Record<string, number>, by: string): string {
-  const each = Object.entries(codes).map(([state, code]) =>
-    code === 0
-      ? `0 * (${metric}{${scope}, state="${state}"} == 1)`
-      : `${code} * (${metric}{${scope}, state="${state}"} == 1)`);
+export function state_code(metric: string, scope: string, codes: Record<string, number>, by: string, label = 'state'): string {
+  const each = Object.entries(codes).map(([state, code]) => `${code} * (${metric}{${scope}, ${label}="${state}"} == 1)`);
   return `max by (${by}) (${each.join(' or ')})`;
 }
 

@@ -11,6 +11,10 @@ import {
 
 const day = 86400;
 
+const growth_codes = { unknown: 0, linear: 1, slowing: 2 };
+const growth_words = {
+  0: { text: 'not known', color: 'text' }, 1: { text: 'linear', color: bad }, 2: { text: 'slowing', color: attend },
+};
 const drop_in_codes = { absent: 0, intact: 1, unreadable: 2, foreign: 3, tampered: 4 };
 const drop_in_words = {
   0: { text: 'absent', color: idle }, 1: { text: 'intact', color: good }, 2: { text: 'unreadable', color: attend },
@@ -66,12 +70,12 @@ function memory() {
     lines({
       title: 'Floor and ceiling', width: 12, height: 10, unit: 'bytes', no_value: 'not watched for drift',
       queries: [
-        [of_unit('allocd_unit_drift_memory_bytes'), 'now {{unit}}'],
-        [of_unit('allocd_unit_drift_floor_bytes'), 'floor of a day {{unit}}'],
-        [of_unit('allocd_unit_drift_ceiling_bytes'), 'ceiling of a day {{unit}}'],
-        [of_unit('allocd_unit_drift_warm_floor_bytes'), 'after warm-up {{unit}}'],
+        [of_unit('allocd_unit_drift_memory_bytes'), 'now {{unit}} {{instance}}'],
+        [of_unit('allocd_unit_drift_floor_bytes'), 'floor of a day {{unit}} {{instance}}'],
+        [of_unit('allocd_unit_drift_ceiling_bytes'), 'ceiling of a day {{unit}} {{instance}}'],
+        [of_unit('allocd_unit_drift_warm_floor_bytes'), 'after warm-up {{unit}} {{instance}}'],
         [`${of_unit('allocd_unit_drift_limit_bytes')} < on (instance, unit) group_left () (3 * ${of_unit('allocd_unit_drift_ceiling_bytes')})`,
-          'limit ({{kind}}) {{unit}}'],
+          'limit ({{kind}}) {{unit}} {{instance}}'],
       ],
       thick: ['floor'],
       description: 'Anonymous and swapped-out memory now, its lowest and highest of the last 24 hours, and what it held after warm-up. Bad: a ' +
@@ -81,10 +85,10 @@ function memory() {
     lines({
       title: 'Resident memory by kind', width: 12, height: 10, unit: 'bytes', stacked: true, no_value: 'no process of it can be read',
       queries: [
-        [kind('allocd_unit_memory_anonymous_bytes'), 'anonymous {{unit}}'],
-        [kind('allocd_unit_memory_file_bytes'), 'file {{unit}}'],
-        [kind('allocd_unit_memory_shared_bytes'), 'shared {{unit}}'],
-        [kind('allocd_unit_memory_swap_bytes'), 'swapped out {{unit}}'],
+        [kind('allocd_unit_memory_anonymous_bytes'), 'anonymous {{unit}} {{instance}}'],
+        [kind('allocd_unit_memory_file_bytes'), 'file {{unit}} {{instance}}'],
+        [kind('allocd_unit_memory_shared_bytes'), 'shared {{unit}} {{instance}}'],
+        [kind('allocd_unit_memory_swap_bytes'), 'swapped out {{unit}} {{instance}}'],
       ],
       description: 'Anonymous memory is the heap; file is mapped weights, which the kernel may take back; shared is tensors between processes. ' +
         'Bad: anonymous or swapped-out memory that only grows. Metrics: allocd_unit_memory_anonymous_bytes, _file_bytes, _shared_bytes, ' +
@@ -92,7 +96,7 @@ function memory() {
     }),
     lines({
       title: 'Resident memory by role', width: 12, height: 7, unit: 'bytes', stacked: true, no_value: 'no process of it can be read',
-      queries: [[`sum by (instance, unit, role) (${of_unit('allocd_unit_memory_resident_bytes')})`, '{{role}} {{unit}}']],
+      queries: [[`sum by (instance, unit, role) (${of_unit('allocd_unit_memory_resident_bytes')})`, '{{role}} {{unit}} {{instance}}']],
       description: 'Which part of the service holds it. Bad: one role that grows alone: that is where to look first. ' +
         'Metric: allocd_unit_memory_resident_bytes.',
     }),
@@ -105,15 +109,20 @@ function memory() {
     table({
       title: 'Signs of retention', width: 24, height: 5, no_value: 'not watched for drift',
       queries: [
-        `max by (unit) (${of_unit('allocd_unit_drift_at_peak_ratio')})`,
-        `max by (unit) (${of_unit('allocd_unit_drift_falls_ratio')})`,
-        `max by (unit) (${of_unit('allocd_unit_drift_rising_ratio')})`,
-        `sum by (unit) (${of_unit('allocd_unit_glibc_heaps')})`,
-        `max by (unit) (${of_unit('allocd_unit_drift_lives')})`,
-        `3600 * max by (unit) (${of_unit('allocd_unit_drift_lives_growth_bytes_per_second')})`,
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_at_peak_ratio')})`,
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_falls_ratio')})`,
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_rising_ratio')})`,
+        `sum by (instance, unit) (${of_unit('allocd_unit_glibc_heaps')})`,
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_lives')})`,
+        `3600 * max by (instance, unit) (${of_unit('allocd_unit_drift_lives_growth_bytes_per_second')})`,
+        state_code('allocd_unit_drift_kind', unit_scope, growth_codes, 'instance, unit', 'kind'),
+        `max by (instance, unit) (${of_unit('allocd_unit_drift_window_seconds')})`,
       ],
       columns: [
+        { field: 'instance', name: 'Node', width: 180, link: 'allocd-node' },
         { field: 'unit', name: 'Unit', width: 260 },
+        { field: 'Value #H', name: 'Judged on', unit: 's' },
+        { field: 'Value #G', name: 'Growth', words: growth_words },
         { field: 'Value #A', name: 'At its peak', unit: 'percentunit' },
         { field: 'Value #B', name: 'Comes back', unit: 'percentunit' },
         { field: 'Value #C', name: 'Hours that rose', unit: 'percentunit' },
@@ -123,8 +132,10 @@ function memory() {
       ],
       sort: { by: 'Hours that rose', descending: true },
       description: 'Retention looks like: always at its peak, nothing comes back after load, many glibc heaps. A leak looks the same in bytes; ' +
-        'a run under jemalloc tells them apart (board "allocd before and after"). Growth in past lives shows a leak that restarts hide. ' +
-        'Metrics: allocd_unit_drift_at_peak_ratio, _falls_ratio, _rising_ratio, _lives, _lives_growth_bytes_per_second, allocd_unit_glibc_heaps.',
+        'a run under jemalloc tells them apart (board "allocd before and after"). Growth in past lives shows a leak that restarts hide; "judged on" is how much of this life the verdict rests on, 78 hours are ' +
+        'needed for all of it. ' +
+        'Metrics: allocd_unit_drift_at_peak_ratio, _falls_ratio, _rising_ratio, _lives, _lives_growth_bytes_per_second, _kind, _window_seconds, ' +
+        'allocd_unit_glibc_heaps.',
     }),
   ];
 }
@@ -147,13 +158,14 @@ function allocator() {
     table({
       title: 'What is behind it', width: 24, height: 5, no_value: 'not observed',
       queries: [
-        `max by (unit, reason) (${of_unit('allocd_unit_policy_reason')})`,
-        state_code('allocd_unit_drop_in_state', unit_scope, drop_in_codes, 'unit'),
-        `sum by (unit) (${of_unit('allocd_unit_processes_library_off_disk')})`,
-        `sum by (unit) (${of_unit('allocd_unit_processes_allocator_idle')})`,
-        `sum by (unit) (${of_unit('allocd_unit_jemalloc_background_threads')})`,
+        `max by (instance, unit, reason) (${of_unit('allocd_unit_policy_reason')})`,
+        state_code('allocd_unit_drop_in_state', unit_scope, drop_in_codes, 'instance, unit'),
+        `sum by (instance, unit) (${of_unit('allocd_unit_processes_library_off_disk')})`,
+        `sum by (instance, unit) (${of_unit('allocd_unit_processes_allocator_idle')})`,
+        `sum by (instance, unit) (${of_unit('allocd_unit_jemalloc_background_threads')})`,
       ],
       columns: [
+        { field: 'instance', name: 'Node', width: 180, link: 'allocd-node' },
         { field: 'unit', name: 'Unit', width: 260 },
         { field: 'reason', name: 'Reason', width: 260 },
         { field: 'Value #B', name: 'Drop-in', words: drop_in_words, fill: true },
@@ -174,18 +186,18 @@ function huge_pages_and_numa() {
   return [
     lines({
       title: 'Transparent huge pages of the unit', width: 8, height: 8, unit: 'bytes', stacked: true, no_value: 'its control group has no memory account',
-      queries: [[of_unit('allocd_unit_cgroup_memory_thp_bytes'), '{{kind}} {{unit}}']],
+      queries: [[of_unit('allocd_unit_cgroup_memory_thp_bytes'), '{{kind}} {{unit}} {{instance}}']],
       description: 'How much of its memory is in huge pages. Worth a look: anonymous huge pages that rise with the floor. ' +
         'Metric: allocd_unit_cgroup_memory_thp_bytes.',
     }),
     lines({
       title: 'Memory by NUMA node', width: 8, height: 8, unit: 'bytes', stacked: true, no_value: 'one NUMA node only',
-      queries: [[`sum by (unit, node) (${of_unit('allocd_unit_cgroup_memory_numa_bytes')})`, 'node {{node}} {{unit}}']],
+      queries: [[`sum by (instance, unit, node) (${of_unit('allocd_unit_cgroup_memory_numa_bytes')})`, 'node {{node}} {{unit}} {{instance}}']],
       description: 'Where its memory is. Bad: much of it on another node than its CPUs or GPUs. Metric: allocd_unit_cgroup_memory_numa_bytes.',
     }),
     lines({
       title: 'Memory off its node', width: 8, height: 8, unit: 'percentunit', max: 1, no_value: 'placement not known, or one node only',
-      queries: [[of_unit('allocd_unit_memory_off_node_ratio'), 'of its {{of}} {{unit}}']],
+      queries: [[of_unit('allocd_unit_memory_off_node_ratio'), 'of its {{of}} {{unit}} {{instance}}']],
       description: 'Share of its memory on none of the nodes of its CPUs, GPUs or NUMAPolicy=. Bad: above a tenth for long; bind it or restart ' +
         'it while the node has room. Metric: allocd_unit_memory_off_node_ratio.',
     }),
@@ -198,9 +210,9 @@ function control_group() {
     lines({
       title: 'Charged memory', width: 8, height: 8, unit: 'bytes', no_value: 'its control group has no memory account',
       queries: [
-        [of_unit('allocd_unit_cgroup_memory_current_bytes'), 'charged {{unit}}'],
-        [`${of_unit('allocd_unit_cgroup_memory_current_bytes')} - ${of_unit('allocd_unit_cgroup_memory_inactive_file_bytes')}`, 'really needed {{unit}}'],
-        [`${limit} < +Inf`, 'limit {{unit}}'],
+        [of_unit('allocd_unit_cgroup_memory_current_bytes'), 'charged {{unit}} {{instance}}'],
+        [`${of_unit('allocd_unit_cgroup_memory_current_bytes')} - ${of_unit('allocd_unit_cgroup_memory_inactive_file_bytes')}`, 'really needed {{unit}} {{instance}}'],
+        [`${limit} < +Inf`, 'limit {{unit}} {{instance}}'],
       ],
       description: 'Memory charged to the control group, page cache included; the same without the page cache that goes first; and the limit. ' +
         'Bad: "really needed" near the limit. Metrics: allocd_unit_cgroup_memory_current_bytes, _inactive_file_bytes, ' +
@@ -209,8 +221,8 @@ function control_group() {
     lines({
       title: 'Waiting for memory', width: 8, height: 8, unit: 'percentunit', no_value: 'the kernel keeps no account of pressure',
       queries: [
-        [rate(of_unit('allocd_unit_memory_pressure_waiting_seconds_total')), 'some wait {{unit}}'],
-        [rate(of_unit('allocd_unit_memory_pressure_stalled_seconds_total')), 'all wait {{unit}}'],
+        [rate(of_unit('allocd_unit_memory_pressure_waiting_seconds_total')), 'some wait {{unit}} {{instance}}'],
+        [rate(of_unit('allocd_unit_memory_pressure_stalled_seconds_total')), 'all wait {{unit}} {{instance}}'],
       ],
       description: 'Share of the time in which tasks of the unit waited for memory. Bad: above 2 %; latency follows. Metrics: ' +
         'allocd_unit_memory_pressure_waiting_seconds_total, _stalled_seconds_total.',
@@ -218,8 +230,8 @@ function control_group() {
     lines({
       title: 'Limits met, kills and faults', width: 8, height: 8, unit: 'ops', no_value: 'its control group has no memory account',
       queries: [
-        [rate(of_unit('allocd_unit_cgroup_memory_events_total', 'event=~"high|max|oom|oom_kill"')), '{{event}} {{unit}}'],
-        [rate(of_unit('allocd_unit_cgroup_major_faults_total')), 'faults that read from disk {{unit}}'],
+        [rate(of_unit('allocd_unit_cgroup_memory_events_total', 'event=~"high|max|oom|oom_kill"')), '{{event}} {{unit}} {{instance}}'],
+        [rate(of_unit('allocd_unit_cgroup_major_faults_total')), 'faults that read from disk {{unit}} {{instance}}'],
       ],
       description: 'How often it met a limit, was killed in it, or had to read a page from disk. Bad: any oom_kill, and steady faults from disk ' +
         'under load. Metrics: allocd_unit_cgroup_memory_events_total, allocd_unit_cgroup_major_faults_total.',

@@ -4,6 +4,7 @@ and the ones an engineer acts on must say what was put in."""
 
 from __future__ import annotations
 
+import json
 import pathlib
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import picture
 from boards import View, all_boards, board, panel, panels
 from dataset import DAY, END, START
 from fleet import DAYS, GIB, NODES, SILENT, UNITS, unit
@@ -100,6 +102,16 @@ def test_the_first_row_of_the_fleet_counts_what_is_wrong(look):
     assert tile(view, "Cannot be read") == sum(one.state == "unknown" for one in UNITS) == 1
     assert tile(view, "Drifting") == sum(one.expect_drift in ("drift", "exhaustion") for one in UNITS) == 2
     assert tile(view, "Not as declared") == 1
+
+
+@pytest.mark.parametrize("one", UNITS, ids=lambda one: f"{one.node} {one.name}")
+def test_each_tile_counts_its_own_units_and_no_others(look, one):
+    view = look("allocd-fleet", instance=[one.node], unit=[one.name])
+    assert tile(view, "Off policy") == (one.state in OFF_POLICY)
+    assert tile(view, "Restart due") == (one.state == "pending_restart")
+    assert tile(view, "Cannot be read") == (one.state == "unknown")
+    if one.readable:
+        assert tile(view, "Drifting") == (one.expect_drift in ("drift", "exhaustion"))
 
 
 def test_what_to_do_names_each_place_the_most_urgent_first(look):
@@ -265,6 +277,19 @@ def test_the_failing_collector_is_first(look):
     rows = view.rows(panel(view.board, "Versions and last plan"))
     assert [(row["Node"], row["Version"], row["Would change"], row["Blocked"]) for row in rows] == [
         ("gpu-01", "0.1.0", 1, 0), ("gpu-02", "0.1.0", 0, 1), ("gpu-03", "0.1.0", 0, 0)]
+
+
+# Pictures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("uid", list(BOARDS))
+def test_the_page_that_pictures_are_taken_of_has_every_panel_and_its_answer(look, uid):
+    view = look(uid)
+    text = picture.page(view, {})
+    data = json.loads(text.partition("window.BOARD = ")[2].partition("</script>")[0])
+    assert set(data["answers"]) == {str(of["id"]) for of in panels(view.board)}
+    assert [one["id"] for one in data["panels"]] == [one["id"] for one in view.board["panels"]]
+    assert not any("$" in one["title"] for one in data["panels"])
 
 
 # Alerts -------------------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ def changed_query(old, new):
     (lambda one, of: of["gridPos"].update(y=1), "lies on"),
     (changed_query("[$__rate_interval]", "[5m]"), "the window is 5m"),
     (changed_query("rate(", "sum("), "stands outside of rate()"),
+    (changed_query("rate(", "sum by (unit) (rate("), "units of one name"),
     (changed_query(', instance=~"$instance"', ""), "not bound to the instance"),
     (changed_query('job=~"$job", ', ""), "not bound to the job"),
     (changed_query("allocd_unit_memory_pressure", "allocd_unit_memory_worry"), "nothing exports"),
@@ -95,6 +96,10 @@ def test_bare_names_are_metrics_and_other_words_are_not():
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.get("alert") or rule["record"])
 def test_rules_ask_for_metrics_that_there_are(rule):
     assert metrics(rule["expr"]) <= known_metrics()
+
+
+def test_the_page_that_pictures_are_taken_of_is_javascript():
+    subprocess.run(["node", "--check", SOURCE / "tests" / "dashboards" / "page" / "page.js"], check=True)
 
 
 def test_the_provider_is_for_reading_and_names_the_folder():

@@ -11,7 +11,7 @@ import re
 from prometheus import SOURCE, recording_rules
 
 # Recorded of engines, whose jobs are not allocd's.
-UNKNOWN_SCOPE = "unit:inference_"
+OF_ENGINES = "unit:inference_"
 
 
 @functools.lru_cache

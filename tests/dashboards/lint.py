@@ -8,7 +8,7 @@ import re
 from typing import Callable, Iterator
 
 from boards import panels
-from known import UNKNOWN_SCOPE, known_metrics
+from known import OF_ENGINES, known_metrics
 from promql import selectors
 
 UNITS = {"none", "short", "bytes", "s", "percentunit", "ops", "string"}
@@ -81,12 +81,14 @@ def _panel_unit(panel: dict, _: dict) -> Iterator[str]:
             yield f"has the unit {unit}"
 
 
-def _target_scope(panel: dict, _: dict) -> Iterator[str]:
+def _target_scope(panel: dict, board: dict) -> Iterator[str]:
     for target in panel["targets"]:
         for one in selectors(target["expr"]):
+            if board["uid"] in ONE_UNIT and 'unit=~' in one.matchers:
+                yield f"{one.metric} takes the unit for a pattern, which is not escaped where one alone is chosen"
             if 'instance=~"$instance"' not in one.matchers:
                 yield f"{one.metric} is not bound to the instance"
-            if 'job=~"$job"' not in one.matchers and not one.metric.startswith(UNKNOWN_SCOPE):
+            if 'job=~"$job"' not in one.matchers and not one.metric.startswith(OF_ENGINES):
                 yield f"{one.metric} is not bound to the job"
 
 
@@ -166,6 +168,13 @@ def _panel_metrics(panel: dict, _: dict) -> Iterator[str]:
                 yield f"nothing exports {one.metric}"
 
 
+def _panel_nodes(panel: dict, _: dict) -> Iterator[str]:
+    for target in panel["targets"]:
+        for labels in re.findall(r"\bby \(([^)]*)\)", target["expr"]):
+            if "unit" in labels.split(", ") and "instance" not in labels.split(", "):
+                yield "adds up units of one name on several nodes"
+
+
 def _panel_columns(panel: dict, _: dict) -> Iterator[str]:
     if panel["type"] != "table":
         return
@@ -200,4 +209,4 @@ def _links_lead_somewhere(panel: dict, _: dict) -> Iterator[str]:
 BOARD_RULES: list[Callable[[dict], Iterator[str]]] = [_datasource_variable, _not_editable, _frame, _layout]
 PANEL_RULES: list[Callable[[dict, dict], Iterator[str]]] = [
     _panel_text, _panel_datasource, _panel_unit, _target_scope, _target_rates, _panel_values, _panel_names_metrics,
-    _panel_metrics, _panel_columns, _links_lead_somewhere]
+    _panel_metrics, _panel_nodes, _panel_columns, _links_lead_somewhere]
