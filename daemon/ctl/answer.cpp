@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include "ctl/advice.hpp"
+#include "ctl/drift_words.hpp"
 #include "ctl/enforce/change_command.hpp"
 #include "ctl/enforce/local_environment.hpp"
 #include "ctl/enforce/reload_command.hpp"
@@ -65,6 +67,24 @@ Answer verify(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
           ""};
 }
 
+// A verdict of a while ago is none: a unit may have begun to drift since.
+Answer about_drift(const Snapshot& snapshot, const CommandLine& line, const RenderOptions& options) {
+  const bool json = line.output == Output::json;
+  std::span<const Unit> units = snapshot.units;
+  std::string text;
+  if (line.units.empty()) {
+    text = json ? render_drift_json(snapshot, units) : render_drift(snapshot, options);
+  } else {
+    const auto unit = find_unit(snapshot, line.units.front());
+    if (!unit) return {kFailure, "", said(unit.error(), options)};
+    units = std::span(*unit, 1);
+    text = json ? render_drift_json(snapshot, units) : render_drift_unit(snapshot, **unit, options);
+  }
+  const bool drifting = std::ranges::any_of(units, is_drifting, &Unit::drift);
+  const int code = is_stale(snapshot, options.now) ? kUnreachable : drifting ? kDiffers : kDone;
+  return {code, text, ""};
+}
+
 // What is not known is not as it was declared.
 Answer about_node(const Snapshot& snapshot, bool json, const RenderOptions& options) {
   const auto text = json ? render_node_json(snapshot) : render_node(snapshot, options);
@@ -83,6 +103,8 @@ Answer render(const Snapshot& snapshot, const CommandLine& line, const RenderOpt
       return {kDone, json ? render_list_json(snapshot) : render_list(snapshot, options), ""};
     case Command::node:
       return about_node(snapshot, json, options);
+    case Command::drift:
+      return about_drift(snapshot, line, options);
     case Command::metrics:
       return {kDone, render_metrics(snapshot, options.now), ""};
     case Command::show:

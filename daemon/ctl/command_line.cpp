@@ -19,11 +19,11 @@ namespace allocd::ctl {
 namespace {
 
 constexpr const char* kFooter =
-    R"(status, list, show, explain, node, verify and metrics are rendered from the newest sample of allocd. plan looks
-at the configuration, at systemd and at the unit files, with the rights of whoever runs it. Only apply and
+    R"(status, list, show, explain, node, drift, verify and metrics are rendered from the newest sample of allocd. plan
+looks at the configuration, at systemd and at the unit files, with the rights of whoever runs it. Only apply and
 revert change something, and only they need root. Data goes to standard output, all else to standard error.
 
-UNIT is the name of a unit ("vllm.service", or "vllm" for short). For show, explain and verify it may also be
+UNIT is the name of a unit ("vllm.service", or "vllm" for short). For show, explain, drift and verify it may also be
 the last part of a cgroup path, or the name of a service that has one unit; for plan, apply and revert a
 template ("vllm@.service"). A word that is none of these, or more than one, is an error (1).
 
@@ -36,9 +36,10 @@ Exit codes:
    2  usage; apply, revert: no terminal to ask at, and no --yes
    3  plan: something would change or is blocked; apply, revert: something stays blocked;
       explain, verify: a unit is anything else (violation, pending_restart, unknown, ...);
-      node: something is not as `node: expect:` declares it, or could not be read
+      node: something is not as `node: expect:` declares it, or could not be read;
+      drift: a unit is in drift or exhaustion
    4  insufficient privilege
-   5  allocd cannot be reached; verify: its last sample is too old
+   5  allocd cannot be reached; drift, verify: its last sample is too old
   78  the configuration has problems)";
 
 constexpr base::EnumNames<Output, 2> kOutputNames{{"table", "json"}};
@@ -149,6 +150,10 @@ void add_commands(CLI::App& app, CommandLine& line) {
       ->required();
   add("node", Command::node,
       "The machine's memory: huge pages, NUMA, IOMMU, limits, and what was declared of it");
+  add_units(*add("drift", Command::drift,
+                 "Whether memory rises over days: floors, slopes, limits, and what to do about it"),
+            line, "Unit, cgroup or service; without one, all in a table")
+      ->expected(1);
   add_units(*add("verify", Command::verify, "Whether every unit with a policy is as the policy asks"), line,
             "Units, cgroups or services; without one, all that have a policy");
   add_enforcement(add, line);

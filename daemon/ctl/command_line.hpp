@@ -33,6 +33,7 @@ enum class Command {
   show,
   explain,
   node,
+  drift,
   verify,
   plan,
   apply,
@@ -57,7 +58,7 @@ struct Places {
 struct CommandLine {
   Command command = Command::status;
   std::string unit;                 // show, explain
-  std::vector<std::string> units;   // verify, plan, apply, revert; empty: all
+  std::vector<std::string> units;   // drift, verify, plan, apply, revert; empty: all
   std::optional<std::string> file;  // check-config
   bool all = false;                 // revert
   bool dry_run = false;             // apply

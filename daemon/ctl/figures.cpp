@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
+#include <cstdint>
 #include <ctime>
 
 namespace allocd::ctl {
@@ -31,6 +33,18 @@ std::string format_bytes(std::uint64_t bytes) {
   }
   const bool whole = unit == 0 || value >= 999.95;
   return whole ? fmt::format("{:.0f}{}", value, kUnits[unit]) : fmt::format("{:.1f}{}", value, kUnits[unit]);
+}
+
+std::string format_computed_bytes(double bytes) {
+  constexpr double kTooMany = 18'446'744'073'709'551'616.0;  // 2^64
+  if (!(bytes >= 0.5)) return "0";
+  return format_bytes(bytes < kTooMany ? static_cast<std::uint64_t>(std::round(bytes)) : UINT64_MAX);
+}
+
+std::string format_change(double bytes) {
+  const auto amount = format_computed_bytes(std::abs(bytes));
+  if (amount == "0") return amount;
+  return (bytes < 0 ? "-" : "+") + amount;
 }
 
 std::string format_duration(double seconds) {

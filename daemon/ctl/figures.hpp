@@ -11,6 +11,12 @@ namespace allocd::ctl {
 // Binary units, one decimal: "0", "512B", "1.5G", "1000G".
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
 
+// The same of what was computed; what is negative or not a number is "0".
+[[nodiscard]] std::string format_computed_bytes(double bytes);
+
+// A difference, with its sign: "+457.8M", "-4.6M", "0".
+[[nodiscard]] std::string format_change(double bytes);
+
 // The two largest units: "3d 4h", "5m 3s", "12s". What is negative or not a number is "0s".
 [[nodiscard]] std::string format_duration(double seconds);
 

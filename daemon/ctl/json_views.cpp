@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/json_views.hpp"
 
+#include <algorithm>
+
 #include "base/json_writer.hpp"
 #include "ctl/advice.hpp"
+#include "ctl/drift_words.hpp"
 #include "ctl/enforce/environment_view.hpp"
 #include "ctl/node_words.hpp"
 #include "ctl/summary.hpp"
@@ -44,7 +47,10 @@ void write_unit_line(JsonWriter& out, const Unit& unit) {
   write_verdict(out, unit.assessment);
   write_counts(out, "active", allocator::kKindNames, sum.active);
   out.member("processes", sum.processes).member("resident", sum.resident).member("anonymous", sum.anonymous);
-  out.member("started_at", since > 0 ? std::optional(since) : std::nullopt).end_object();
+  out.member("started_at", since > 0 ? std::optional(since) : std::nullopt);
+  out.key("drift");
+  unit.drift.known ? out.value(drift::kStateNames.name(unit.drift.state)) : out.null();
+  out.end_object();
 }
 
 void write_config(JsonWriter& out, const snapshot::ConfigState& config) {
@@ -132,6 +138,21 @@ std::string render_node_json(const Snapshot& snapshot) {
   }
   snapshot::write_node(out.key("node"), snapshot.node);
   snapshot::write_model_files(out.key("model_files"), snapshot.model_files);
+  return end_document(out);
+}
+
+std::string render_drift_json(const Snapshot& snapshot, std::span<const Unit> units) {
+  auto out = begin_document(snapshot);
+  out.member("drifting", std::ranges::any_of(units, is_drifting, &Unit::drift));
+  out.key("units").begin_array();
+  for (const auto& unit : units) {
+    out.begin_object().member("name", unit.name).member("service", unit.service).member("up", unit.up);
+    write_counts(out, "active", allocator::kKindNames, summarise(unit).active);
+    out.member("glibc_heaps", glibc_heaps_of(unit));
+    snapshot::write_drift(out.key("drift"), unit.drift);
+    out.end_object();
+  }
+  out.end_array();
   return end_document(out);
 }
 

@@ -6,6 +6,7 @@
 // docs/snapshot.schema.json, and what could not be read is null. One line, ended by a newline.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "snapshot/model.hpp"
@@ -21,6 +22,10 @@ inline constexpr int kViewSchemaVersion = 1;
 // `node` and `model_files` as docs/snapshot.schema.json describes them; `as_declared` as the exit code has
 // it.
 [[nodiscard]] std::string render_node_json(const snapshot::Snapshot& snapshot);
+// `drifting` as the exit code has it; of each unit `drift` as docs/snapshot.schema.json describes it, its
+// allocators by processes and its heaps of glibc arenas.
+[[nodiscard]] std::string render_drift_json(const snapshot::Snapshot& snapshot,
+                                            std::span<const snapshot::Unit> units);
 [[nodiscard]] std::string render_explain_json(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit);
 
 }  // namespace allocd::ctl

@@ -51,4 +51,19 @@ Style style_of(policy::State state) {
   return Style::plain;
 }
 
+Style style_of(drift::State state) {
+  switch (state) {
+    case drift::State::warming:
+      return Style::faint;
+    case drift::State::normal:
+      return Style::good;
+    case drift::State::watch:
+    case drift::State::drift:
+      return Style::warning;
+    case drift::State::exhaustion:
+      return Style::bad;
+  }
+  return Style::plain;
+}
+
 }  // namespace allocd::ctl

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ctl/render_options.hpp"
+#include "drift/report.hpp"
 #include "policy/assessment.hpp"
 
 namespace allocd::ctl {
@@ -16,5 +17,6 @@ enum class Style { plain, heading, good, warning, bad, faint };
 [[nodiscard]] std::string paint(const RenderOptions& options, Style style, std::string_view text);
 
 [[nodiscard]] Style style_of(policy::State state);
+[[nodiscard]] Style style_of(drift::State state);
 
 }  // namespace allocd::ctl

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/shell_word.hpp"
+#include "ctl/drift_words.hpp"
 #include "ctl/figures.hpp"
 #include "ctl/lines.hpp"
 #include "ctl/node_words.hpp"
@@ -301,6 +303,21 @@ std::string mappings_text(const Unit& unit, std::uint64_t limit) {
   return text;
 }
 
+// "normal, floor 9.9G: allocctl drift sglang.service"
+std::string drift_text(const Unit& unit) {
+  const auto& report = unit.drift;
+  if (!report.known) return "";
+  auto text = drift_note(report);
+  if (text.empty()) text = drift_state_text(report);
+  if (report.floor) text += fmt::format(", floor {}", format_computed_bytes(*report.floor));
+  if (const auto window = drift_window_text(report); !window.empty()) text += fmt::format(", {}", window);
+  return fmt::format("{}: allocctl drift {}", text, base::as_shell_word(unit.name));
+}
+
+Style style_of_drift(const drift::Report& report) {
+  return drift_note(report).empty() ? Style::plain : Style::warning;
+}
+
 void add_sums(std::string& out, const Unit& unit, std::uint64_t mappings_limit,
               const RenderOptions& options) {
   const auto sums = sum_up(unit);
@@ -313,6 +330,7 @@ void add_sums(std::string& out, const Unit& unit, std::uint64_t mappings_limit,
   fact(out, options, "kept",
        join_known({known("locked", memory.locked), known("pinned", memory.pinned),
                    known("page tables", memory.page_tables), known("reserved huge pages", memory.hugetlb)}));
+  fact(out, options, "drift", drift_text(unit), style_of_drift(unit.drift));
   fact(out, options, "page faults",
        fmt::format("{} minor, {} major, of the processes that live", sums.minor_faults, sums.major_faults));
   if (sums.has_maps) {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "base/shell_word.hpp"
 #include "base/text.hpp"
+#include "ctl/drift_words.hpp"
 #include "ctl/figures.hpp"
 #include "ctl/lines.hpp"
 #include "ctl/node_words.hpp"
@@ -103,6 +105,7 @@ constexpr std::size_t kMostForAllocators = 22;
 struct UnitLine {
   std::vector<Cell> cells;
   std::string note;
+  std::string drift_note;
 };
 
 UnitLine unit_line(const Unit& unit, const RenderOptions& options) {
@@ -124,7 +127,8 @@ UnitLine unit_line(const Unit& unit, const RenderOptions& options) {
            {any ? format_bytes(sum.resident) : "-"},
            {any ? format_bytes(sum.anonymous) : "-"},
            {unit.up && since > 0 ? format_duration(options.now - since) : "-"}},
-          note};
+          note,
+          drift_note(unit.drift)};
 }
 
 }  // namespace
@@ -148,6 +152,10 @@ std::string render_status(const Snapshot& snapshot, const RenderOptions& options
     auto line = unit_line(unit, options);
     table.add_row(std::move(line.cells));
     if (!line.note.empty()) table.add_note(std::move(line.note));
+    if (!line.drift_note.empty()) {
+      table.add_note(
+          fmt::format("over days: {}: allocctl drift {}", line.drift_note, base::as_shell_word(unit.name)));
+    }
   }
   return out + "\n" + table.render(options);
 }

@@ -24,6 +24,14 @@ namespace allocd::ctl {
 // The memory state of the machine, what was declared of it, and model files.
 [[nodiscard]] std::string render_node(const snapshot::Snapshot& snapshot, const RenderOptions& options);
 
+// Every unit's verdict of drift and what it rests on.
+[[nodiscard]] std::string render_drift(const snapshot::Snapshot& snapshot, const RenderOptions& options);
+
+// One unit's in plain words, with the signs, its roles, its ended lives and what to do. `unit` is one of the
+// snapshot's.
+[[nodiscard]] std::string render_drift_unit(const snapshot::Snapshot& snapshot, const snapshot::Unit& unit,
+                                            const RenderOptions& options);
+
 // The five links of the chain, what the verdict means, what to do, and the processes that differ.
 [[nodiscard]] std::string render_explain(const snapshot::Unit& unit, const RenderOptions& options);
 

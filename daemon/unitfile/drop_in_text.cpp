@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "base/shell_word.hpp"
 #include "base/text.hpp"
 #include "unitfile/checksum.hpp"
 
@@ -25,22 +26,6 @@ std::string in_comment(std::string_view text) {
   return base::escape_for_terminal(text.substr(0, kLongestField));
 }
 
-// As a word for a shell: unit names may have backslashes.
-std::string as_shell_word(std::string_view text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
-  std::string word = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      word += "'\\''";
-    } else {
-      word += c;
-    }
-  }
-  return word + "'";
-}
-
 std::string checksum_line(std::string_view text_without_it) {
   return fmt::format("{}{}\n", kChecksum, sha256_hex(text_without_it));
 }
@@ -59,9 +44,10 @@ std::size_t skip_lines(std::string_view text, std::size_t count) {
 }  // namespace
 
 std::string render_owned_text(const DropInHeader& header, const DropInBody& body) {
-  const std::string head = fmt::format(
-      "{}{} for {}. {}\n# Policy: {}\n# Undo: allocctl revert {}\n", kSignature, in_comment(header.version),
-      in_comment(header.unit), kWarning, in_comment(header.policy), as_shell_word(in_comment(header.unit)));
+  const std::string head =
+      fmt::format("{}{} for {}. {}\n# Policy: {}\n# Undo: allocctl revert {}\n", kSignature,
+                  in_comment(header.version), in_comment(header.unit), kWarning, in_comment(header.policy),
+                  base::as_shell_word(in_comment(header.unit)));
   std::string rest;
   for (const auto& line : body.lines) rest.append(line).append("\n");
   return head + checksum_line(head + rest) + rest;

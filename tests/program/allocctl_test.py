@@ -109,6 +109,11 @@ def matches(pattern, text):
         (["verify", "vlmm"], 1, "", re.compile("did you mean 'vllm'")),
         (["node"], 3, re.compile(r"\Agpu-node-07: 2 of 6 expectations missed(?s:.)*thp\.enabled +madvise +always +missed"), ""),
         (["node", "vllm"], 2, "", ANY),
+        (["drift"], 0, re.compile(r"\A6 units: 1 watch, 1 normal, 4 without verdict\n"), ""),
+        (["drift", "vllm"], 0, re.compile(r"\Avllm\.service: watch\n"), ""),
+        (["drift", "vlmm"], 1, "", "allocctl: no unit 'vlmm' in the snapshot; did you mean 'vllm'?\n"),
+        (["drift", "sglang", "vllm"], 2, "", ANY),
+        (["drif"], 2, "", re.compile("did you mean 'drift'")),
         (["nodes"], 2, "", re.compile("did you mean 'node'")),
         (["metrics"], 0, re.compile(r"(?m)^# HELP allocd_"), ""),
         (["show", "vlmm"], 1, "", "allocctl: no unit 'vlmm' in the snapshot; did you mean 'vllm'?\n"),
@@ -141,7 +146,8 @@ def test_arguments(allocd, arguments, code, out, err):
     assert matches(err, run.stderr), run.stderr
 
 
-@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"], ["verify"], ["node"]])
+@pytest.mark.parametrize("command", [["status"], ["list"], ["show", "vllm"], ["explain", "vllm"], ["verify"], ["node"],
+                                     ["drift"], ["drift", "vllm"]])
 def test_json(allocd, command):
     run = allocctl("--socket", allocd(fresh_snapshot()), "--output=json", *command)
     assert run.returncode == (3 if command[0] in ("explain", "verify", "node") else 0)
@@ -153,6 +159,26 @@ def test_json(allocd, command):
     if command[0] == "node":
         assert document["node"] == FIXTURE["node"]
         assert document["model_files"] == FIXTURE["model_files"]
+    if command[0] == "drift":
+        assert document["units"][-1]["drift"] == FIXTURE["units"][-1]["drift"]
+
+
+@pytest.mark.parametrize("state, code", [("warming", 0), ("normal", 0), ("watch", 0), ("drift", 3), ("exhaustion", 3)])
+def test_drift_that_somebody_should_act_on_is_an_exit_code(allocd, state, code):
+    snapshot = json.loads(fresh_snapshot())
+    snapshot["units"][-1]["drift"]["state"] = state
+    path = allocd(json.dumps(snapshot).encode())
+    for arguments in (["drift"], ["drift", "vllm"], ["--output=json", "drift"]):
+        run = allocctl("--socket", path, *arguments)
+        assert (run.returncode, run.stderr) == (code, "")
+        assert state in run.stdout
+    assert allocctl("--socket", path, "drift", "sglang").returncode == 0
+
+
+def test_an_old_verdict_of_drift_is_none(allocd):
+    run = allocctl("--socket", allocd(fresh_snapshot(age=3600)), "drift")
+    assert run.returncode == 5
+    assert run.stderr.startswith("allocctl: warning: the last sample is 1h 0m old")
 
 
 def test_no_socket_leads_on(tmp_path):
@@ -218,15 +244,16 @@ def test_nothing_is_wider_than_80_columns_and_nothing_reaches_the_terminal_raw(a
     for unit in hostile["units"]:
         unit["name"] += "\x1b[2J" + "n" * 200
     path = allocd(json.dumps(hostile).encode())
-    run = allocctl("--socket", path, "status")
-    assert run.returncode == 0
-    assert "\x1b" not in run.stdout
-    assert max(map(len, run.stdout.splitlines())) <= 80
+    for command in (["status"], ["drift"], ["drift", hostile["units"][-1]["name"]]):
+        run = allocctl("--socket", path, *command)
+        assert run.returncode == 0
+        assert "\x1b" not in run.stdout
+        assert max(map(len, run.stdout.splitlines())) <= 80
 
 
 def test_ascii_where_the_locale_is(allocd):
     path = allocd(fresh_snapshot())
-    for command in (["status"], ["show", "vllm"], ["explain", "vllm"]):
+    for command in (["status"], ["show", "vllm"], ["explain", "vllm"], ["drift"], ["drift", "vllm"]):
         assert allocctl("--socket", path, *command, LC_ALL="C").stdout.isascii()
     assert "> NO  resolved" in allocctl("--socket", path, "explain", "vllm", LC_ALL="C").stdout
 

@@ -11,6 +11,7 @@
 #include "snapshot/json.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/sample_drift.hpp"
 #include "support/sample_snapshot.hpp"
 
 using namespace allocd;
@@ -72,6 +73,62 @@ TEST_CASE("node speaks through its exit code too: what is missed or unknown is n
   CHECK(Json::parse(unread.out)["as_declared"].is_null());
 }
 
+TEST_CASE("drift speaks through its exit code: somebody should act, or the sample is too old to tell") {
+  auto sample = test::sample_drift_snapshot();
+  CommandLine line;
+  line.command = Command::drift;
+  const auto code = [&](std::vector<std::string> units, const RenderOptions& options = kFresh) {
+    line.units = std::move(units);
+    return answer_from(sample, line, options).code;
+  };
+  CHECK(code({}) == kDiffers);
+  CHECK(code({"chat"}) == kDiffers);
+  CHECK(code({"batch"}) == kDiffers);
+  for (const auto* const unit : {"embed", "rerank", "nightly", "late", "down"}) CHECK(code({unit}) == kDone);
+  CHECK(code({"caht"}) == kFailure);
+  CHECK(code({""}) == kFailure);
+  const RenderOptions late{.now = test::kSampleTime + 300};
+  CHECK(code({}, late) == kUnreachable);
+  CHECK(code({"rerank"}, late) == kUnreachable);
+  // What a unit was in before its memory became unreadable is not what it is in.
+  for (auto& unit : sample.units) unit.drift.known = false;
+  CHECK(code({}) == kDone);
+  sample.units.clear();
+  CHECK(code({}) == kDone);
+}
+
+TEST_CASE("drift names the nearest unit") {
+  CommandLine line;
+  line.command = Command::drift;
+  line.units = {"nigthly"};
+  const auto one = answer_from(test::sample_drift_snapshot(), line, kFresh);
+  CHECK(one.out.empty());
+  CHECK(one.err == "allocctl: no unit 'nigthly' in the snapshot; did you mean 'nightly'?\n");
+}
+
+TEST_CASE("the JSON of drift has each unit's report as the snapshot has it") {
+  const auto sample = test::sample_drift_snapshot();
+  const auto whole = Json::parse(snapshot::render_json(sample))["units"];
+  CommandLine line;
+  line.command = Command::drift;
+  line.output = Output::json;
+  const auto all = Json::parse(answer_from(sample, line, kFresh).out);
+  CHECK(all["schema_version"] == kViewSchemaVersion);
+  CHECK(all["drifting"] == true);
+  REQUIRE(all["units"].size() == whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    CHECK(all["units"][i]["name"] == whole[i]["name"]);
+    CHECK(all["units"][i]["drift"] == whole[i]["drift"]);
+  }
+  CHECK(all["units"][1]["active"] == Json({{"glibc", 1}}));
+  CHECK(all["units"][1]["glibc_heaps"] == 107);
+  CHECK(all["units"][2]["glibc_heaps"].is_null());  // it is down
+  line.units = {"rerank"};
+  const auto one = Json::parse(answer_from(sample, line, kFresh).out);
+  CHECK(one["drifting"] == false);
+  CHECK(one["units"] == Json::array({all["units"][6]}));
+}
+
 TEST_CASE("an unknown unit is a failure on standard error, made harmless") {
   const auto one = answer(Command::show, "no\x1B[2Jsuch");
   CHECK(one.code == kFailure);
@@ -82,7 +139,7 @@ TEST_CASE("an unknown unit is a failure on standard error, made harmless") {
 TEST_CASE("old data is not passed off as news") {
   const RenderOptions late{.now = test::kSampleTime + 300};
   for (const auto command :
-       {Command::list, Command::show, Command::explain, Command::node, Command::metrics}) {
+       {Command::list, Command::show, Command::explain, Command::node, Command::drift, Command::metrics}) {
     CHECK(
         answer(command, "vllm", Output::table, late).err ==
         "allocctl: warning: the last sample is 5m 0s old, at an interval of 10s: allocd is stuck, overloaded "
@@ -116,6 +173,8 @@ TEST_CASE("the JSON of each view carries its version and agrees with the snapsho
   CHECK(status["units"].size() == sample.units.size());
   CHECK(status["units"][5]["active"] == Json({{"glibc", 1}, {"jemalloc", 3}, {"tcmalloc", 1}}));
   CHECK(status["units"][3]["started_at"].is_null());
+  CHECK(status["units"][5]["drift"] == "watch");
+  CHECK(status["units"][3]["drift"].is_null());
 
   const auto list = Json::parse(answer(Command::list, "", Output::json).out);
   CHECK(list["schema_version"] == kViewSchemaVersion);

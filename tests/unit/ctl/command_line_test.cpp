@@ -39,6 +39,11 @@ TEST_CASE("the rest of the options") {
   CHECK(parse({"status", "--timeout=50"})->timeout == std::chrono::milliseconds(50));
   CHECK(parse({"check-config"})->file == std::nullopt);
   CHECK(parse({"node"})->command == Command::node);
+  CHECK(parse({"drift"})->command == Command::drift);
+  CHECK(parse({"drift"})->units.empty());
+  CHECK(parse({"drift", "vllm", "--output=json"})->units == std::vector<std::string>{"vllm"});
+  CHECK(parse({"drift", ""})->units == std::vector<std::string>{""});  // and not all of them
+  CHECK_FALSE(parse({"drift", "a", "b"}));
   CHECK_FALSE(parse({"node", "0"}));
   CHECK(parse({"check-config", "a.yaml"})->file == "a.yaml");
 }

@@ -25,6 +25,25 @@ TEST_CASE("bytes are binary, with one decimal, and never longer than six charact
   }
 }
 
+TEST_CASE(
+    "what was computed is rounded, kept inside what can be counted, and has a sign where it is a change") {
+  constexpr double kMiB = 1024.0 * 1024;
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  CHECK(format_computed_bytes(1.5 * kMiB) == "1.5M");
+  CHECK(format_computed_bytes(0.4) == "0");
+  CHECK(format_computed_bytes(-kMiB) == "0");
+  CHECK(format_computed_bytes(kNaN) == "0");
+  CHECK(format_computed_bytes(18'446'744'073'709'551'616.0) == "16.0E");
+  CHECK(format_computed_bytes(kInfinite) == "16.0E");
+  CHECK(format_change(1.5 * kMiB) == "+1.5M");
+  CHECK(format_change(-1.5 * kMiB) == "-1.5M");
+  CHECK(format_change(-0.4) == "0");
+  CHECK(format_change(0) == "0");
+  CHECK(format_change(-kInfinite) == "-16.0E");
+  CHECK(format_change(kNaN) == "0");
+}
+
 TEST_CASE("durations show the two largest units") {
   CHECK(format_duration(0.4) == "0s");
   CHECK(format_duration(12.9) == "12s");

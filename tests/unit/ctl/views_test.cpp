@@ -3,17 +3,19 @@
 #include "ctl/views.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
-#include "base/text.hpp"
 #include "ctl/advice.hpp"
-#include "ctl/terminal_text.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 #include "support/sample_snapshot.hpp"
+#include "width.hpp"
 
 using namespace allocd;
 using namespace allocd::ctl;
+using test::check_width;
+using test::kHostile;
 
 namespace {
 
@@ -28,20 +30,6 @@ const snapshot::Unit& unit_named(const snapshot::Snapshot& sample, std::string_v
 void check_golden(const std::string& name, const std::string& text) {
   test::check_golden("unit/ctl/golden/" + name + ".txt", text);
 }
-
-void check_width(std::string_view text, std::size_t width) {
-  while (!text.empty()) {
-    const auto line = base::take_line(text);
-    INFO(line);
-    CHECK(display_width(line) <= width);
-    CHECK(printable(line, true) == line);  // nothing left for the terminal to obey
-  }
-}
-
-constexpr std::string_view kHostile =
-    "\x1B]0;owned\x07"
-    "模型模型模型/\xE2\x80\xAE"
-    "gnol-a-very-very-very-very-long-name\n\xFF\xFEwith-everything.service";
 
 void make_hostile(snapshot::Unit& unit) {
   const std::string hostile(kHostile);
@@ -74,6 +62,7 @@ void make_hostile(snapshot::Unit& unit) {
   unit.locality.cpu_affinity = hostile + hostile;
   unit.locality.mems_differ = UINT32_MAX;
   unit.costly = test::sample_unit_costly();
+  unit.drift = test::sample_extreme_report(drift::State::drift, std::numeric_limits<double>::max());
   unit.roles = test::sample_roles(unit.processes);
   for (auto& role : unit.roles) {
     for (const auto kind : allocator::kKindNames.values()) role.active[kind] = UINT32_MAX;
