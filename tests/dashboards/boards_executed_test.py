@@ -215,6 +215,8 @@ def test_floor_and_ceiling_enclose_what_is_held(look):
     now, floor, ceiling, warm, limit = [last(series[0]) for series in view.answers(panel(view.board, "Floor and ceiling"))]
     assert floor <= now <= ceiling * 1.05 and warm < 0.75 * floor
     assert limit == unit("gpu-01", "vllm-chat.service").limit * GIB
+    (signs,) = view.rows(panel(view.board, "Signs of retention"))
+    assert signs["Growth"] == 1 and signs["glibc heaps"] > 100 and signs["Hours that rose"] > 0.9 and signs["Judged on"] > 13 * DAY
     kinds = [last(series[0]) for series in view.answers(panel(view.board, "Resident memory by kind"))]
     assert kinds[0] == pytest.approx(now, rel=0.001) and kinds[3] == 0
 

@@ -158,7 +158,7 @@ class UnitWriter:
         held = self.unit.allocator == "glibc"
         self.add(f"{name}at_peak_ratio", 0.97 if held else 0.2)
         for kind in ("unknown", "linear", "slowing"):
-            self.add(f"{name}kind", int(kind == "unknown"), kind=kind)
+            self.add(f"{name}kind", self.at(lambda _, hour: int(kind == _kind(hour)), SLOW // STEP), kind=kind)
         for number, first, last in spans(self.unit):
             self.add(f"{name}lives", min(8, number), SLOW, first, last)
             if number > 0:
@@ -229,6 +229,11 @@ class UnitWriter:
             total += FAST * (0.001 + max(0.0, min(0.3, 3 * (full - 0.9))))
             out.append(round(total, 3))
         return out
+
+
+def _kind(hour: Hour) -> str:
+    """What the growth looks like is told of drift that is ten days old; every leak of this fleet is a straight one."""
+    return "linear" if hour.state in ("drift", "exhaustion") and hour.age > 10 * DAY else "unknown"
 
 
 if __name__ == "__main__":
