@@ -74,11 +74,12 @@ std::string_view limit_words(LimitKind kind) {
 }
 
 std::string limit_text(const Report& report, double taken_at) {
-  if (report.limit_kind == LimitKind::none) return "none that could be read";
-  auto text = fmt::format("{}, {}", computed_bytes_or_dash(report.limit), limit_words(report.limit_kind));
+  if (report.limit_kind == LimitKind::none || !report.limit) return "none that could be read";
+  auto text = fmt::format("{}, {}", format_computed_bytes(*report.limit), limit_words(report.limit_kind));
   if (!report.time_to_limit) {
     return report.slope && *report.slope <= 0 ? text + "; the floor does not rise towards it" : text;
   }
+  if (*report.time_to_limit < 1) return text + "; it is met now";
   text += fmt::format("; met in {}", time_left_text(report.time_to_limit));
   constexpr double kYear = 365.25 * 86'400;
   if (*report.time_to_limit < kYear)
@@ -244,11 +245,19 @@ void add_lives(std::string& out, const Report& report, const RenderOptions& opti
             is_hidden_by_restarts(report) ? Style::warning : Style::plain);
 }
 
+// allocd may have come later than the unit.
+std::string warm_text(const Report& report, double taken_at) {
+  constexpr double kWarmUntil = 30.0 * 3600;
+  if (report.warm_floor)
+    return fmt::format("{}, the lowest between the 6th and the 30th hour of its life",
+                       format_computed_bytes(*report.warm_floor));
+  const bool is_past = report.life_started_at > 0 && taken_at - report.life_started_at > kWarmUntil;
+  return is_past ? "not known: it was not seen between the 6th and the 30th hour of its life"
+                 : "not known yet";
+}
+
 void add_figures(std::string& out, const Report& report, double taken_at, const RenderOptions& options) {
-  fact(out, options, "after warm-up",
-       report.warm_floor ? fmt::format("{}, the lowest between the 6th and the 30th hour of its life",
-                                       format_computed_bytes(*report.warm_floor))
-                         : "not known yet");
+  fact(out, options, "after warm-up", warm_text(report, taken_at));
   fact(out, options, "quietest now", now_text(report));
   fact(out, options, "the floor", floor_text(report));
   fact(out, options, "limit", limit_text(report, taken_at));

@@ -111,6 +111,7 @@ inline drift::Report sample_watched() {
 
 inline drift::Report sample_steady() {
   auto report = sample_report(20 * kDay, gib(9), gib(11));
+  report.window = 15 * kDay;  // all that is kept
   report.warm_floor = gib(9.1);
   report.slope = -0.2 * kMB / kHour;
   report.rising = 0.4;

@@ -169,6 +169,12 @@ TEST_CASE("each figure that is absent is left out or a dash, and never 0", "[dri
     check_width(table_of(bare), 80);
   }
   CHECK(has(unit_view(drift::Report{}), "x.service: no verdict"));
+  // allocd came when the unit had long been warm: that is not "yet".
+  auto late = test::sample_half_judged();
+  late.warm_floor.reset();
+  CHECK(has(unwrapped(unit_view(late)), "after warm-up not known: it was not seen between the 6th"));
+  late.limit_kind = drift::LimitKind::cgroup;
+  CHECK(has(unit_view(late), "none that could be read"));
 }
 
 TEST_CASE("a unit whose memory could not be read is told from one that is down", "[drift]") {
@@ -211,6 +217,8 @@ TEST_CASE("the limit of the machine is not called the unit's, and a floor that d
   report.time_to_limit = 20 * 365 * test::kDay;
   CHECK(has(unwrapped(unit_view(report)), "met in over 10y"));
   CHECK(has(table_of(report), " over 10y "));
+  report.time_to_limit = 0;
+  CHECK(has(unwrapped(unit_view(report)), "; it is met now"));
 }
 
 TEST_CASE("advice has commands that can be pasted, whatever the unit is called", "[drift]") {
