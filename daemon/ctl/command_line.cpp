@@ -220,9 +220,10 @@ std::expected<CommandLine, Ended> parse_command_line(int argc, const char* const
     return line;
   } catch (const CLI::ParseError& error) {
     const bool is_answer = error.get_exit_code() == 0;  // help or version
-    if (!is_answer && argc == 1) return std::unexpected(Ended{kUsage, "", kNoCommand});
     const auto unknown = is_answer ? std::nullopt : find_unknown_command(app);
     if (unknown) return std::unexpected(Ended{kUsage, "", describe_unknown_command(app, *unknown)});
+    const bool lacks_command = error.get_name() == "RequiredError" && app.get_subcommands().empty();
+    if (lacks_command) return std::unexpected(Ended{kUsage, "", kNoCommand});
     const int code = app.exit(error, out, err);
     return std::unexpected(Ended{code == 0 ? kDone : kUsage, out.str(), err.str()});
   } catch (const std::exception& error) {

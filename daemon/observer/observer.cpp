@@ -263,8 +263,9 @@ void Observer::take_sample(double lateness) {
     return;
   }
   change_log_.note(snapshot);
-  sd_notify(0, fmt::format("STATUS={}", render_status_line(snapshot)).c_str());
+  const auto status = fmt::format("STATUS={}", render_status_line(snapshot));
   board_.publish(std::move(snapshot));
+  sd_notify(0, status.c_str());  // what it says can be read
   if (sequence_ % kSamplesBetweenTrims == 0) ::malloc_trim(0);
   if (!ready_) become_ready();
   follow_enforcement();
