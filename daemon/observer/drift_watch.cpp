@@ -233,7 +233,11 @@ void DriftWatch::save_all() {
       writes.push_back({unit, drift::render_state(entry.history), entry.fed_at, entry.history.hours()});
   }
   const auto end = Clock::now() + kWritingAtStop;
-  take(write_states(root_, directory_, writes, [&] { return Clock::now() < end; }), {});
+  auto outcome = write_states(root_, directory_, writes, [&] { return Clock::now() < end; });
+  if (outcome.error.empty() && outcome.written.size() < writes.size())
+    outcome.error =
+        fmt::format("only {} of {} files were written in time", outcome.written.size(), writes.size());
+  take(outcome, {});
 }
 
 }  // namespace allocd::observer

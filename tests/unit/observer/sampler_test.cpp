@@ -83,6 +83,8 @@ class Host {
     sampler_.evidence().submit_due(Clock::now(), settings_.observe);
     return snapshot;
   }
+  void read_at_most(std::uint32_t processes) { settings_.observe.max_processes_per_unit = processes; }
+  [[nodiscard]] bool is_whole(const std::string& unit) const { return sampler_.is_whole(unit); }
   // Has reads meet their deadline until so many are stuck.
   void expire_until_stuck(std::size_t count) {
     REQUIRE(test::eventually([&] {
@@ -166,6 +168,22 @@ TEST_CASE("sampler: a pattern that matches too many control groups is cut, and n
   const auto& cgroups = collector(snapshot, "cgroups");
   CHECK_FALSE(cgroups.success);
   CHECK(cgroups.last_error == "cgroup: /many/* matches 300 groups, the first 256 are watched");
+}
+
+TEST_CASE("sampler: a unit is whole when each of its processes was read, and so is one that has none") {
+  const auto children = start_idle(3);
+  Host host({"/two", "/one", "/none", "/gone"});
+  host.add_group("/two", pids_of(children, 0, 2));
+  host.add_group("/one", pids_of(children, 2, 1));
+  host.add_group("/none");
+  host.add_group("/gone", {1 << 22});
+  host.read_at_most(1);
+  (void)host.sample();
+  CHECK_FALSE(host.is_whole("/two"));
+  for (const auto* unit : {"/one", "/none", "/gone"}) CHECK(host.is_whole(unit));
+  host.read_at_most(2);
+  (void)host.sample();
+  CHECK(host.is_whole("/two"));
 }
 
 TEST_CASE("sampler: control groups' memory beside the sums of their processes") {
