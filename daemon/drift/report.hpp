@@ -18,7 +18,7 @@
 namespace allocd::drift {
 
 enum class State {
-  warming,    // too young for a verdict
+  warming,    // too young for a verdict, or not seen for long enough
   normal,     // no rule holds
   watch,      // the floor rose over the last day, the day before it did not
   drift,      // slow or fast drift
@@ -79,16 +79,19 @@ struct Report {
       slope;  // bytes per second, the median of 48 differences to the same hour a day before
   std::optional<double> rising;  // share of these differences that are above 0, 0 to 1
   LimitKind limit_kind = LimitKind::none;
-  std::optional<double> limit;          // bytes
-  std::optional<double> time_to_limit;  // from the ceiling at this slope; empty when the floor does not rise
+  std::optional<double> limit;  // bytes
+  // From the ceiling at this slope; empty when the floor does not rise. While `exhaustion` holds: at the rate
+  // of the last two hours, if that is sooner.
+  std::optional<double> time_to_limit;
   std::optional<double>
       at_peak;  // share of the last 24 hours' samples whose VmRSS is within 2 % of VmHWM, 0 to 1
   std::optional<double>
       falls;  // (ceiling - floor) / ceiling: how much of it comes back when load falls, 0 to 1
   std::vector<std::optional<double>> lows;  // lowest of each six hours of this life, oldest first, at most 60
   std::vector<Life> lives;                  // the last ended ones, oldest first, at most 8
-  std::optional<double> lives_growth_per_second;  // median of theirs; shows a leak that nightly restarts hide
-  std::vector<RoleReport> roles;                  // in enum order
+  // Median of theirs, of three at least; shows a leak that nightly restarts hide.
+  std::optional<double> lives_growth_per_second;
+  std::vector<RoleReport> roles;  // in enum order
   bool operator==(const Report&) const = default;
 };
 

@@ -11,7 +11,7 @@
 #include <tuple>
 #include <utility>
 
-#include "enforcer/whole_file.hpp"
+#include "host/whole_file.hpp"
 
 namespace allocd::enforcer {
 
@@ -72,8 +72,8 @@ base::Result<void> Mailbox::prepare() const {
 base::Result<void> Mailbox::post(const Request& request) const {
   if (!is_request_id(request.id)) return base::fault("post", request.id, "that is no name of a request");
   constexpr mode_t kPrivate = 0600;
-  return write_whole_file(root_, directory_ + kRequests, request.id + std::string(kSuffix),
-                          render_request(request), kPrivate);
+  return host::write_whole_file(root_, directory_ + kRequests, request.id + std::string(kSuffix),
+                                render_request(request), kPrivate);
 }
 
 base::Result<Report> Mailbox::collect(const std::string& id) const {
@@ -128,8 +128,9 @@ base::Result<void> Mailbox::answer(const Report& report) const {
   const auto& id = report.request.id;
   if (!is_request_id(id)) return base::fault("answer", id, "that is no name of a request");
   constexpr mode_t kPrivate = 0600;
-  auto written = write_whole_file(root_, directory_ + kReports, report.request.id + std::string(kSuffix),
-                                  render_report(report), kPrivate);
+  auto written =
+      host::write_whole_file(root_, directory_ + kReports, report.request.id + std::string(kSuffix),
+                             render_report(report), kPrivate);
   if (written) withdraw(report.request.id);
   return written;
 }

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "base/unique_fd.hpp"
-#include "enforcer/whole_file.hpp"
+#include "host/whole_file.hpp"
 
 namespace allocd::enforcer {
 
@@ -260,10 +260,10 @@ base::Result<void> write_manifest(const host::Root& root, const std::string& dir
   const auto before = root.read_file(directory + "/" + kLastWordsName);
   const bool is_same = before ? *before == words : words == render_last_words({});
   if (!is_same) {
-    auto written = write_whole_file(root, directory, kLastWordsName, words, 0600);
+    auto written = host::write_whole_file(root, directory, kLastWordsName, words, 0600);
     if (!written) return written;
   }
-  return write_whole_file(root, directory, kManifestName, render_manifest(manifest), 0644);
+  return host::write_whole_file(root, directory, kManifestName, render_manifest(manifest), 0644);
 }
 
 }  // namespace allocd::enforcer

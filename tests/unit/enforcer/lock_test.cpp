@@ -8,7 +8,7 @@
 #include <array>
 #include <cerrno>
 
-#include "box.hpp"
+#include "support/box.hpp"
 
 using namespace allocd;
 using namespace std::chrono_literals;

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "box.hpp"
+#include "support/box.hpp"
 
 using namespace allocd;
 using namespace allocd::enforcer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A root with a directory of the enforcer's in it, and what lies in there.
+// A root with one directory in it, /box, and what lies in there.
 #pragma once
 
 #include <algorithm>

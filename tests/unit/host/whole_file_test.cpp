@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "enforcer/whole_file.hpp"
+#include "host/whole_file.hpp"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -8,10 +8,10 @@
 
 #include <cerrno>
 
-#include "box.hpp"
+#include "support/box.hpp"
 
 using namespace allocd;
-using enforcer::write_whole_file;
+using host::write_whole_file;
 using test::Box;
 
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "enforcer/whole_file.hpp"
+#include "host/whole_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 
 #include "base/unique_fd.hpp"
 
-namespace allocd::enforcer {
+namespace allocd::host {
 
 namespace {
 
@@ -51,4 +51,4 @@ base::Result<void> write_whole_file(const host::Root& root, const std::string& d
   return {};
 }
 
-}  // namespace allocd::enforcer
+}  // namespace allocd::host
