@@ -7,12 +7,13 @@ to do:
   m5     the median of five samples that follow each other, those before a gap of over 30 minutes forgotten
   L, H   the lowest and highest m5 of an hour of the life, of which four of its twelve parts were seen, as float32
   d      L less L of 24 hours before, both 6 hours old or more
-  slow   the medians of d over each of the last two days (12 values or more) are above max(96 MiB, 0.75 % of the median L
-         of the day before them), nine in ten d are above 0, and their median is above 1.5 of their deviation
-  fast   three rising L, the first above the highest H of the 24 (12 or more) hours before, from the third hour of life,
-         by 0.25 % of the lowest L of these
-  exhaustion  from 2.75 h: m5 above 80 % of the limit, the last L above the one before it, and the least-squares line
-         through the means of m5 over the 24 five minutes before these (8 or more) rises past the limit in four hours
+  slow   the medians of d over each of the last two days (12 values or more) are above T = max(96 MiB, 0.4 % of the
+         median L of the day before them), nine in ten d are above 0.3 T, and their median is above 2.5 of their deviation
+  fast   four L, each above the one before by max(8 MiB, 0.2 % of base) or more, the first above the highest L of the 24
+         (12 or more) hours before, from the third hour of life, by 0.25 % of base, which is the lowest L of these
+  exhaustion  from 2.75 h: m5 above 80 % of the limit and above every H of the week before the last two hours (from the
+         third hour of life), the last L above the one before it by 0.1 %, and the least-squares lines through the means
+         of m5 over the 24 and over the 12 five minutes before these (a third or more) rise past the limit in four hours
 """
 
 from __future__ import annotations
@@ -73,24 +74,32 @@ def smoothed(times: Sequence[float], values: Sequence[float]) -> list[Optional[f
 
 def exhausting(start: float, times: Sequence[float], values: Sequence[float], limit: float) -> list[bool]:
     """The exhaustion rule at each sample of one life."""
-    lows = hours_of(start, times, values).lows
+    hours = hours_of(start, times, values)
     middles = smoothed(times, values)
     means: dict[int, list[float]] = {}
     for time, middle in zip(times, middles):
         if middle is not None:
             means.setdefault(int((time - start) // PART), []).append(middle)
-    return [_is_exhausting(time - start, middle, limit, lows, means) for time, middle in zip(times, middles)]
+    return [_is_exhausting(time - start, middle, limit, hours, means) for time, middle in zip(times, middles)]
 
 
-def _is_exhausting(uptime: float, now: Optional[float], limit: float, lows: list[Optional[float]],
+def _is_exhausting(uptime: float, now: Optional[float], limit: float, hours: Hours,
                    means: dict[int, list[float]]) -> bool:
-    count, part = int(uptime // HOUR), int(uptime // PART)
+    count = int(uptime // HOUR)
     if now is None or uptime < 2.75 * HOUR or now <= 0.8 * limit:
         return False
-    if lows[count - 2] is None or lows[count - 1] is None or not lows[count - 1] > lows[count - 2]:
+    before, last = hours.lows[count - 2:count]
+    if before is None or last is None or not last > 1.001 * before:
         return False
-    points = [((one + 0.5) * PART, statistics.fmean(means[one])) for one in range(part - 24, part) if one in means]
-    if len(points) < 8:
+    if any(high >= now for high in _present(hours.highs, max(2, count - 168), count - 2)):
+        return False
+    return all(_leads_past(uptime, limit, parts, means) for parts in (24, 12))
+
+
+def _leads_past(uptime: float, limit: float, parts: int, means: dict[int, list[float]]) -> bool:
+    end = int(uptime // PART)
+    points = [((one + 0.5) * PART, statistics.fmean(means[one])) for one in range(end - parts, end) if one in means]
+    if len(points) < parts / 3:
         return False
     slope, intercept = statistics.linear_regression(*zip(*points))
     return slope > 0 and intercept + slope * (uptime + 4 * HOUR) > limit
@@ -102,7 +111,7 @@ def answer(hours: Hours, count: int) -> Answer:
     day = _present(lows, count - 24, count)
     both = _differences(lows, count - 48, count)
     enough = len(both) >= 12
-    return Answer(_is_slow(lows, count), _is_fast(lows, highs, count),
+    return Answer(_is_slow(lows, count), _is_fast(lows, count),
                   statistics.median(both) / (24 * HOUR) if enough else None,
                   sum(one > 0 for one in both) / len(both) if enough else None,
                   min(day) if day else None, max(_present(highs, count - 24, count)) if day else None)
@@ -113,21 +122,21 @@ def _is_slow(lows: list[Optional[float]], count: int) -> bool:
     first, second = _differences(lows, count - 48, count - 24), _differences(lows, count - 24, count)
     if count < SLOW_FROM or not base or len(first) < 12 or len(second) < 12:
         return False
-    least = max(96 * MIB, 0.0075 * statistics.median(base))
+    least = max(96 * MIB, 0.004 * statistics.median(base))
     middle = statistics.median(first + second)
     deviation = statistics.median([abs(one - middle) for one in first + second])
     return (statistics.median(first) > least and statistics.median(second) > least
-            and sum(one > 0 for one in first + second) >= 0.9 * len(first + second) and middle > 1.5 * deviation)
+            and sum(one > 0.3 * least for one in first + second) >= 0.9 * len(first + second) and middle > 2.5 * deviation)
 
 
-def _is_fast(lows: list[Optional[float]], highs: list[Optional[float]], count: int) -> bool:
-    if count < 3 or None in lows[count - 3:count]:
+def _is_fast(lows: list[Optional[float]], count: int) -> bool:
+    last = _present(lows, count - 4, count)
+    before = _present(lows, max(2, count - 28), count - 4)
+    if len(last) < 4 or len(before) < 12:
         return False
-    third, second, last = lows[count - 3:count]
-    before = _present(highs, max(2, count - 27), count - 3)
-    if len(before) < 12 or not third < second < last:
-        return False
-    return third - max(before) > 0.0025 * min(_present(lows, max(2, count - 27), count - 3))
+    base = min(before)
+    return (all(later - earlier >= max(8 * MIB, 0.002 * base) for earlier, later in zip(last, last[1:]))
+            and last[0] - max(before) > 0.0025 * base)
 
 
 def _differences(lows: list[Optional[float]], first: int, end: int) -> list[float]:
