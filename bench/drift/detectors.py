@@ -17,6 +17,8 @@ from database import Database
 from prepare import Facts
 from shapes import GIB, HOUR, MIB
 
+# Those of config/prometheus that say that a service's memory grows; the others of its memory are about pressure.
+DRIFT_ALERTS = ("AllocdMemoryDrift", "AllocdMemoryExhaustion", "AllocdMemoryGrowth")
 MEMORY = "allocd_unit_drift_memory_bytes"
 Answers = dict[str, list[float]]
 
@@ -77,11 +79,10 @@ def fit(plain: Plain, database: Database, facts: list[Facts], base: int, budget:
     return high
 
 
-def drift_alerts(path: pathlib.Path) -> tuple[list[rules.Rule], list[rules.Rule]]:
-    """The recording rules of a shipped file, and those of its alerts that are about drift."""
-    records, alerts = rules.read(path)
-    return records, [one for one in alerts if "allocd_unit_drift_" in one.expression or "Drift" in one.name
-                     or "Exhaustion" in one.name]
+def drift_alerts(*paths: pathlib.Path) -> tuple[list[rules.Rule], list[rules.Rule]]:
+    """The recording rules of shipped files, and those of their alerts that are about drift."""
+    records, alerts = map(lambda many: sum(many, []), zip(*map(rules.read, paths)))
+    return records, [one for one in alerts if one.name.startswith(DRIFT_ALERTS)]
 
 
 def shipped(database: Database, records: list[rules.Rule], alerts: list[rules.Rule]) -> dict[str, Answers]:

@@ -13,6 +13,7 @@ from typing import Iterable, NamedTuple
 
 import yaml
 from database import STEP, Database
+from page import WITHOUT_DRIFT
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -41,7 +42,7 @@ def seconds(duration: str) -> float:
 
 
 def metrics_of(expressions: Iterable[str]) -> set[str]:
-    return {name for one in expressions for name in re.findall(r"\ballocd_\w+\b", one)}
+    return {name for one in expressions for name in re.findall(r"(?<![\w:])allocd_\w+(?![\w:])", one)}
 
 
 def record(database: Database, records: list[Rule], alerts: list[Rule]) -> None:
@@ -59,11 +60,12 @@ def record(database: Database, records: list[Rule], alerts: list[Rule]) -> None:
 
 
 def firing(database: Database, alert: Rule) -> dict[str, list[float]]:
-    """When it fires, by instance."""
+    """When it fires, by the name of the run."""
     out: dict[str, list[float]] = {}
     for labels, points in database.query(alert.expression):
         times = held([at for at, _ in points], alert.hold, alert.keep)
-        out[labels["instance"]] = sorted({*out.get(labels["instance"], []), *times})
+        name = labels["instance"].removeprefix(WITHOUT_DRIFT)
+        out[name] = sorted({*out.get(name, []), *times})
     return out
 
 

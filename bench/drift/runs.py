@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runs that rules of drift are judged by, and what allocd says of each: made, replayed, written as metrics."""
+"""The runs that rules of drift are judged by, and what allocd says of each: made, and replayed through its C++ rules."""
 
 from __future__ import annotations
 
-import bisect
-import functools
 import pathlib
 import subprocess
 from typing import Iterator, NamedTuple, Optional
 
 import shapes
-from database import BEGIN, STEP
+from database import BEGIN
 from shapes import GIB, HOUR, MIB
 
 DAYS = 14
@@ -34,6 +32,11 @@ class Run(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.shape}-{self.base}g-{self.rate}-{self.seed}-{'gaps' if self.missing else 'whole'}" + ("-early" if self.early else "")
+
+    @property
+    def is_plain(self) -> bool:
+        """One of those that the detectors other than allocd's are tried on: without gaps, and leaks from early on."""
+        return not self.missing and (self.is_healthy or self.early)
 
     @property
     def limit(self) -> int:
@@ -73,6 +76,10 @@ class Record(NamedTuple):
     floor: Optional[float]
     ceiling: Optional[float]
     kind: str
+    window: float
+    needed: float
+    lives: int
+    lives_growth: Optional[float]
 
 
 def replay(program: pathlib.Path, made: shapes.Series, limit: int) -> list[Record]:
@@ -90,75 +97,12 @@ def _replayed(made: shapes.Series, limit: int) -> Iterator[str]:
 
 
 def _record(line: str) -> Record:
-    time, state, slow, fast, exhaustion, *figures, kind = line.split("\t")
-    return Record(float(time), state, slow == "1", fast == "1", exhaustion == "1", *map(_figure, figures), kind)
+    time, state, slow, fast, exhaustion, slope, rising, to_limit, floor, ceiling, kind, window, needed, lives, growth = \
+        line.split("\t")
+    return Record(float(time), state, slow == "1", fast == "1", exhaustion == "1",
+                  *map(_figure, (slope, rising, to_limit, floor, ceiling)), kind, float(window), float(needed), int(lives),
+                  _figure(growth))
 
 
 def _figure(text: str) -> Optional[float]:
     return None if text in ("", "-") else float(text)
-
-
-class Page:
-    """The series of one run as OpenMetrics, at the steps at which allocd was there to be scraped.
-
-    A state or a rule that never held is left out where an expression asks for `== 1`: it would be a line of zeros for
-    each step.
-    """
-
-    def __init__(self, run: Run, made: shapes.Series, records: list[Record]) -> None:
-        self._labels = f'instance="{run.name}",job="allocd",unit="run.service"'
-        self._run = run
-        at = [record.time for record in records]
-        self._points: list[tuple[int, int, float, Optional[Record]]] = []
-        for time, value in zip(made.times, made.values):
-            if (time - BEGIN) % STEP == 0:
-                last = bisect.bisect_right(at, time) - 1
-                began = made.lives[bisect.bisect_right(made.lives, time) - 1]
-                self._points.append((time, value, began, records[last] if last >= 0 else None))
-
-    def lines(self, metrics: set[str]) -> Iterator[str]:
-        for metric in sorted(metrics):
-            yield from getattr(self, "_" + metric.removeprefix("allocd_unit_"))(metric)
-
-    def _series(self, metric: str, more: str, figures: list[Optional[float]]) -> Iterator[str]:
-        head = f"{metric}{{{self._labels}{more}}} "
-        for (time, *_), figure in zip(self._points, figures):
-            if figure is not None:
-                yield f"{head}{figure:.10g} {time}\n"
-
-    def _of_records(self, metric: str, field: str) -> Iterator[str]:
-        return self._series(metric, "", [record and getattr(record, field) for *_, record in self._points])
-
-    def _drift_state(self, metric: str) -> Iterator[str]:
-        for state in STATES:
-            held = [record is not None and record.state == state for *_, record in self._points]
-            if any(held):
-                yield from self._series(metric, f',state="{state}"', held)
-
-    def _drift_rule_active(self, metric: str) -> Iterator[str]:
-        for rule in RULES:
-            held = [record is not None and getattr(record, rule) for *_, record in self._points]
-            if any(held):
-                yield from self._series(metric, f',rule="{rule}"', held)
-
-    def _info(self, metric: str) -> Iterator[str]:
-        return self._series(metric, ',engine="vllm",policy="declared",source="file",wanted="jemalloc"',
-                            [1] * len(self._points))
-
-    def _drift_memory_bytes(self, metric: str) -> Iterator[str]:
-        return self._series(metric, "", [value for _, value, *_ in self._points])
-
-    def _drift_limit_bytes(self, metric: str) -> Iterator[str]:
-        return self._series(metric, ',kind="cgroup"', [self._run.limit] * len(self._points))
-
-    def _drift_life_start_timestamp_seconds(self, metric: str) -> Iterator[str]:
-        return self._series(metric, "", [began for _, _, began, _ in self._points])
-
-    _drift_slope_bytes_per_second = functools.partialmethod(_of_records, field="slope")
-    _drift_rising_ratio = functools.partialmethod(_of_records, field="rising")
-    _drift_time_to_limit_seconds = functools.partialmethod(_of_records, field="time_to_limit")
-    _drift_floor_bytes = functools.partialmethod(_of_records, field="floor")
-    _drift_ceiling_bytes = functools.partialmethod(_of_records, field="ceiling")
-
-    def flags(self) -> list[int]:
-        return [time for time, _, _, record in self._points if record and (record.slow or record.fast or record.exhaustion)]

@@ -51,13 +51,13 @@ def episodes(times: Sequence[float]) -> int:
     return sum(1 for index, at in enumerate(times) if index == 0 or at - times[index - 1] > REARM)
 
 
-def false_alerts(all_facts: Iterable[Facts], fires: Fires) -> float:
-    """Per service-month."""
+def false_alerts(all_facts: Iterable[Facts], fires: Fires) -> Optional[float]:
+    """Per service-month; None without a service."""
     count, time = 0, 0.0
     for facts in all_facts:
         count += episodes(within(facts, fires.get(facts.run.name, ())))
         time += facts.end - facts.begin
-    return count * MONTH / time
+    return count * MONTH / time if time else None
 
 
 def found(all_facts: Iterable[Facts], fires: Fires) -> Found:
