@@ -8,9 +8,9 @@ to do:
   L, H   the lowest and highest m5 of an hour of the life, of which four of its twelve parts were seen, as float32
   d      L less L of 24 hours before, both 6 hours old or more
   slow   the medians of d over each of the last two days (12 values or more) are above T = max(96 MiB, 0.4 % of the
-         median L of the day before them), nine in ten d are above 0.3 T, and their median is above 2.5 of their deviation
+         median L of the day before them), nine in ten d are above 0.3 T, and their median is above 2.75 of their deviation
   fast   four L, each above the one before by max(8 MiB, 0.2 % of base) or more, the first above the highest L of the 24
-         (12 or more) hours before, from the third hour of life, by 0.25 % of base, which is the lowest L of these
+         (12 or more) hours before, from the third hour of life, by 0.5 % of base, which is the lowest L of these
   exhaustion  from 2.75 h: m5 above 80 % of the limit and above every H of the week before the last two hours (from the
          third hour of life), the last L above the one before it by 0.1 %, and the least-squares lines through the means
          of m5 over the 24 and over the 12 five minutes before these (a third or more) rise past the limit in four hours
@@ -126,7 +126,7 @@ def _is_slow(lows: list[Optional[float]], count: int) -> bool:
     middle = statistics.median(first + second)
     deviation = statistics.median([abs(one - middle) for one in first + second])
     return (statistics.median(first) > least and statistics.median(second) > least
-            and sum(one > 0.3 * least for one in first + second) >= 0.9 * len(first + second) and middle > 2.5 * deviation)
+            and sum(one > 0.3 * least for one in first + second) >= 0.9 * len(first + second) and middle > 2.75 * deviation)
 
 
 def _is_fast(lows: list[Optional[float]], count: int) -> bool:
@@ -136,7 +136,7 @@ def _is_fast(lows: list[Optional[float]], count: int) -> bool:
         return False
     base = min(before)
     return (all(later - earlier >= max(8 * MIB, 0.002 * base) for earlier, later in zip(last, last[1:]))
-            and last[0] - max(before) > 0.0025 * base)
+            and last[0] - max(before) > 0.005 * base)
 
 
 def _differences(lows: list[Optional[float]], first: int, end: int) -> list[float]:

@@ -6,10 +6,10 @@
 // both at least 6 hours old, so that warm-up is no drift.
 //   slow  both of the last two days raised the floor by more than max(96 MiB, 0.4 % of what it was), nine in
 //   ten
-//         hours by 0.3 of that, and the differences agree with each other: their median is above 2.5 of their
-//         deviation. A step raises one day only. From uptime 78 h.
+//         hours by 0.3 of that, and the differences agree with each other: their median is above 2.75 of
+//         their deviation. A step raises one day only. From uptime 78 h.
 //   fast  four rising lows, each by max(8 MiB, 0.2 %) or more, the first of them above the highest low of the
-//         (12 to 24) hours before it by 0.25 % of their lowest. Lows, because one burst of load a day lifts
+//         (12 to 24) hours before it by 0.5 % of their lowest. Lows, because one burst of load a day lifts
 //         the highest high by more than hours of a leak do. From uptime 18 h.
 // Absent hours are left out; each day needs half of its differences. The figures were chosen by
 // `./dev bench drift` (docs/benchmarks.md).

@@ -153,15 +153,15 @@ TEST_CASE("fast drift: 8 MiB an hour for a small service, 0.2 % for a large one"
   CHECK(Hours(24, make(60 * kGiB, 0.0021 * 60 * kGiB)).verdict().fast);
 }
 
-TEST_CASE("fast drift: above the day before by a quarter of a percent, the first two hours left out") {
+TEST_CASE("fast drift: above the day before by half a percent, the first two hours left out") {
   const auto make = [](double above) {
     return [=](std::int64_t hour) {
       if (hour < 2) return 9 * kGiB;  // loading
       return hour < 20 ? 4 * kGiB : 4 * kGiB + above + 10 * static_cast<double>(hour - 20) * kMiB;
     };
   };
-  CHECK_FALSE(Hours(24, make(10 * kMiB)).verdict().fast);
-  CHECK(Hours(24, make(10.5 * kMiB)).verdict().fast);
+  CHECK_FALSE(Hours(24, make(20 * kMiB)).verdict().fast);
+  CHECK(Hours(24, make(21 * kMiB)).verdict().fast);
 }
 
 TEST_CASE("drift: floor and ceiling are of the last 24 full hours, seen or not") {
