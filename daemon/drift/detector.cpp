@@ -77,20 +77,26 @@ void Detector::end_hour(std::int64_t before) {
 
 void Detector::feed_roles(const Sample& sample) {
   role_memory_.assign(sample.roles.begin(), sample.roles.end());
+  bool is_news = false;
   for (const auto& [role, memory] : sample.roles) {
     auto at = std::ranges::lower_bound(state_.roles, role, {}, &RoleSeries::role);
-    if (at == state_.roles.end() || at->role != role) {
-      at = state_.roles.insert(at, RoleSeries{.role = role});
-      decide();  // one more to tell of
-    }
+    if (at == state_.roles.end() || at->role != role) at = state_.roles.insert(at, RoleSeries{.role = role});
+    // The hour of a role that was away ends when it is back, later than the unit's.
+    const auto before = at->series.running.hour;
     (void)at->series.feed(sample.uptime, memory);
+    is_news = is_news || at->series.running.hour != before;
   }
+  if (is_news) decide_roles();
 }
 
 void Detector::decide() {
   const auto& memory = state_.memory;
   verdict_ = decide_verdict(memory.lows, memory.highs, hours());
   lows_ = lows_of_six_hours(memory.lows, hours());
+  decide_roles();
+}
+
+void Detector::decide_roles() {
   role_verdicts_.clear();
   for (const auto& [role, series] : state_.roles) {
     role_verdicts_.push_back({.role = role,

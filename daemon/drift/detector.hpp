@@ -83,6 +83,7 @@ class Detector {
   void feed_roles(const Sample& sample);
   void decide();
   void draw_lines();
+  void decide_roles();
   [[nodiscard]] bool is_exhausting() const;
   [[nodiscard]] State decide_state(bool exhaustion) const;
   [[nodiscard]] std::optional<double> time_to_limit(bool exhaustion) const;

@@ -64,5 +64,10 @@ inline constexpr std::string_view kDropInTampered = "36a1bc8037714f38b338bf869d3
 // A unit's state against its policy changed otherwise. Fields: ALLOCD_UNIT, ALLOCD_STATE, ALLOCD_REASON,
 // ALLOCD_BEFORE.
 inline constexpr std::string_view kStateChanged = "ef5f1155c96c4ae6b6599b2c794d7089";
+// A file with what is known of a unit's memory drift cannot be used and was set aside. Fields: ALLOCD_UNIT,
+// ALLOCD_PATH, ALLOCD_CAUSE.
+inline constexpr std::string_view kDriftStateAside = "4c5620bd0d04ce9bb124ad397b5ed02f";
+// What is known of memory drift cannot be written. Fields: ALLOCD_PATH, ALLOCD_CAUSE.
+inline constexpr std::string_view kDriftNotKept = "61e4caa32100452df0f54f6578e145f6";
 
 }  // namespace allocd::host::message_id

@@ -52,6 +52,14 @@ double monotonic_now() {
   return clock_seconds(CLOCK_MONOTONIC);
 }
 
+double since_boot_now() {
+  return clock_seconds(CLOCK_BOOTTIME);
+}
+
+double start_since_boot(std::uint64_t start_ticks) {
+  return static_cast<double>(start_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 double own_cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -65,13 +73,11 @@ std::uint64_t read_own_resident(const host::Root& root) {
   return status ? status->resident : 0;
 }
 
-StartClock::StartClock()
-    : boot_realtime_(clock_seconds(CLOCK_REALTIME) - clock_seconds(CLOCK_BOOTTIME)),
-      ticks_per_second_(static_cast<double>(::sysconf(_SC_CLK_TCK))) {
+StartClock::StartClock() : boot_realtime_(realtime_now() - since_boot_now()) {
 }
 
 double StartClock::to_realtime(std::uint64_t start_ticks) const {
-  return boot_realtime_ + static_cast<double>(start_ticks) / ticks_per_second_;
+  return boot_realtime_ + start_since_boot(start_ticks);
 }
 
 }  // namespace allocd::kernel

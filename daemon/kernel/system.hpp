@@ -26,6 +26,10 @@ struct SystemFacts {
 [[nodiscard]] double realtime_now();
 // Seconds on the clock of systemd's monotonic timestamps: nobody sets it, and it starts anew with each boot.
 [[nodiscard]] double monotonic_now();
+// Seconds since boot, time asleep too: the clock of process start times, which nobody sets.
+[[nodiscard]] double since_boot_now();
+// Start ticks of /proc/PID/stat on that clock.
+[[nodiscard]] double start_since_boot(std::uint64_t start_ticks);
 // Seconds of CPU this process has used, user and system.
 [[nodiscard]] double own_cpu_seconds();
 // Resident bytes of this process.
@@ -39,7 +43,6 @@ class StartClock {
 
  private:
   double boot_realtime_ = 0;
-  double ticks_per_second_ = 100;
 };
 
 }  // namespace allocd::kernel

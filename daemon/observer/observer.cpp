@@ -43,6 +43,12 @@ double to_seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+// One sample, taken by hand, is no part of what the service learns over days.
+std::string drift_directory(const Options& options) {
+  if (options.once || options.state_directory.empty()) return "";
+  return options.state_directory + "/drift";
+}
+
 base::Result<void> check(int result, const char* what) {
   if (result < 0) return base::fault_from_errno("set up", what, -result);
   return {};
@@ -84,16 +90,21 @@ base::Result<int> Observer::run() {
   });
   if (!side) return std::unexpected(side.error());
   side_ = std::move(*side);
+  auto drift_event = SideEvent::make();
+  if (!drift_event) return std::unexpected(drift_event.error());
+  drift_ = std::make_unique<DriftWatch>(root_, drift_directory(options_), journal_, std::move(*drift_event));
   if (!options_.once) {
     enforcement_ = std::make_unique<Enforcement>(
         loop, root_, journal_, Enforcement::Options{options_.look_now_path, sampler_.manifest_directory()},
         [this] { on_files_changed(); });
   }
   const int code = sd_event_loop(loop);
+  if (code >= 0) drift_->save_all();
   // The bus must go before the loop does.
   server_.reset();
   summary_server_.reset();
   enforcement_.reset();
+  drift_.reset();
   side_.reset();
   units_.reset();
   if (code < 0) return base::fault_from_errno("run", "the event loop", -code);
@@ -238,6 +249,8 @@ void Observer::take_sample(double lateness) {
   auto snapshot = sampler_.sample(settings_, units_->units(), units_->state(), begun);
   sampler_.submit_due(begun, settings_.observe);
   side_->follow(snapshot, sampler_, settings_);
+  drift_->follow(snapshot, [this](const std::string& unit) { return sampler_.is_whole(unit); },
+                 {kernel::realtime_now(), kernel::since_boot_now()});
   describe_observer(snapshot, cpu_before, begun, lateness);
   last_sample_ = Clock::now();
   gate_.note_sample(last_sample_);

@@ -23,6 +23,7 @@
 #include "host/root.hpp"
 #include "host/unit_manager.hpp"
 #include "observer/change_log.hpp"
+#include "observer/drift_watch.hpp"
 #include "observer/enforcement.hpp"
 #include "observer/event_source.hpp"
 #include "observer/evidence_pool.hpp"
@@ -86,6 +87,7 @@ class Observer {
   std::unique_ptr<host::UnitManager> units_;
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<SideWatch> side_;
+  std::unique_ptr<DriftWatch> drift_;
   std::unique_ptr<SnapshotServer> server_;
   std::unique_ptr<SnapshotServer> summary_server_;
 

@@ -2,6 +2,7 @@
 #include "observer/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -29,6 +30,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--snapshot.socket", options.socket_path,
                  "Socket to serve snapshots on; summary.sock beside it serves them without processes")
       ->capture_default_str();
+  app.add_option(
+         "--state-directory", options.state_directory,
+         "Directory to keep in what is learnt over days; default: $STATE_DIRECTORY, else nothing is kept")
+      ->envname("STATE_DIRECTORY");
   app.add_option("--bus-address", options.bus_address,
                  "D-Bus address of systemd's bus; default: the system bus");
   app.add_option(
@@ -42,6 +47,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  // systemd.exec(5): a list, where a unit has several.
+  options.state_directory.resize(std::min(options.state_directory.find(':'), options.state_directory.size()));
   options.summary_socket_path =
       std::filesystem::path(options.socket_path).replace_filename("summary.sock").string();
   options.look_now_path = std::filesystem::path(options.socket_path).replace_filename("look-now").string();

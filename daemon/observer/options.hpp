@@ -17,6 +17,7 @@ struct Options {
   std::string config_directory = settings::kDefaultDirectory;
   std::string socket_path = snapshot::kDefaultSocket;
   std::string summary_socket_path;            // "summary.sock" beside it
+  std::string state_directory;                // "": what is learnt over days is not kept
   std::string look_now_path;                  // "look-now" beside it: asks for a run of the enforcer
   std::string bus_address;                    // "" is the system bus
   std::vector<std::string> listen_addresses;  // serve metrics from this process too

@@ -121,6 +121,7 @@ snapshot::Snapshot Sampler::sample(const settings::Settings& settings,
   refresh_machine(bus);
   enforcer_.refresh();
   grounds_.clear();
+  partly_seen_.clear();
   run.snapshot.enforcer = enforcer_.summary();
   for (const auto& [name, facts] : units) add_unit(run, facts);
   // A unit named in full has its series also before systemd has said anything of it.
@@ -229,6 +230,7 @@ Gaps Sampler::sample_unit(Run& run, snapshot::Unit& unit) {
     if (sample.truncated) run.note_cgroup_error(unit.name + ": more control groups than are read");
     gaps.unseen = sample.dropped + sample.permission_errors + sample.read_errors + (is_error ? 1 : 0) +
                   (sample.truncated ? 1 : 0);
+    if (gaps.unseen > 0) partly_seen_.insert(unit.name);
     run.list_seconds += sample.list_seconds;
     run.read_seconds += sample.read_seconds;
     unit.processes_dropped = sample.dropped;

@@ -57,6 +57,9 @@ class Sampler {
   // The processes of a unit, as of the last sample.
   void visit_processes(const std::string& unit,
                        const std::function<void(const TrackedProcess&)>& visit) const;
+  // Whether every process of a unit could be read for the last sample: only then are sums over them the
+  // unit's.
+  [[nodiscard]] bool is_whole(const std::string& unit) const { return !partly_seen_.contains(unit); }
   // Of the enforced units of the last sample.
   [[nodiscard]] const GroundsByUnit& grounds() const { return grounds_; }
   // Trouble of the enforcing side, for the next sample to show; "" for none.
@@ -104,6 +107,7 @@ class Sampler {
   std::map<std::string, UnitTracker> trackers_;  // by unit name or cgroup path
   std::map<std::string, snapshot::Collector> collectors_;
   std::vector<TimedOut> timed_out_;
+  std::set<std::string> partly_seen_;  // units of the last sample
 
   // The processes of the last sample, by id; one that belongs to two units is there twice. Good until the
   // next.

@@ -185,7 +185,7 @@ struct Enforcer {
 };
 
 // One part of the observer's work: "units", "processes", "allocators", "cgroups", "enforcement",
-// "cgroup_memory", "node", "page_cache", "costly".
+// "cgroup_memory", "node", "page_cache", "costly", "drift".
 struct Collector {
   std::string name;
   bool success = false;
