@@ -4,16 +4,18 @@
 // In, a line each:  `life UNIX_START LIMIT_BYTES` (a new life; limit 0: none), `UNIX_TIME BYTES` (a sample).
 // Out, at each full hour of a life and when a state or a rule changes, tab-separated, `-` for absent:
 //   time state slow fast exhaustion slope_bytes_per_second rising time_to_limit floor ceiling kind
+//   window needed lives lives_growth_bytes_per_second
 // A line that is neither ends it with exit code 1.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <iostream>
 #include <optional>
 #include <sstream>
 #include <string>
 
-#include "drift/detector.hpp"
+#include "drift/unit_history.hpp"
 
 namespace {
 
@@ -30,8 +32,8 @@ class Replay {
     if (line.starts_with("life ")) {
       std::string word;
       words >> word >> start_ >> limit_;
-      detector_ = drift::Detector();
-      shown_ = {};
+      ++key_.pid;
+      hours_ = 0;
     } else {
       double time = 0;
       double bytes = 0;
@@ -43,27 +45,31 @@ class Replay {
 
  private:
   void feed(double time, double bytes) {
-    const auto hours = detector_.hours();
     drift::Sample sample{.uptime = time - start_, .memory = bytes};
     if (limit_ > 0) {
       sample.limit_kind = drift::LimitKind::cgroup;
       sample.limit = limit_;
     }
-    if (!detector_.feed(sample)) return;
-    const auto report = detector_.report();
+    if (!history_.feed(key_, time, sample)) return;
+    const auto report = history_.report();
     const bool is_news = report.state != shown_.state || report.slow != shown_.slow ||
-                         report.fast != shown_.fast || report.exhaustion != shown_.exhaustion;
-    if (detector_.hours() == hours && !is_news) return;
+                         report.fast != shown_.fast || report.exhaustion != shown_.exhaustion ||
+                         report.lives.size() != shown_.lives.size();
+    if (history_.hours() == hours_ && !is_news) return;
+    hours_ = history_.hours();
     shown_ = report;
-    fmt::print("{}\t{}\t{:d}\t{:d}\t{:d}\t{}\t{}\t{}\t{}\t{}\t{}\n", time,
+    fmt::print("{}\t{}\t{:d}\t{:d}\t{:d}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", time,
                drift::kStateNames.name(report.state), report.slow, report.fast, report.exhaustion,
                figure(report.slope), figure(report.rising), figure(report.time_to_limit),
-               figure(report.floor), figure(report.ceiling), drift::kKindNames.name(report.kind));
+               figure(report.floor), figure(report.ceiling), drift::kKindNames.name(report.kind),
+               report.window, report.needed, report.lives.size(), figure(report.lives_growth_per_second));
   }
 
   double start_ = 0;
   double limit_ = 0;
-  drift::Detector detector_;
+  drift::LifeKey key_;
+  drift::UnitHistory history_{"replayed.service"};
+  std::int64_t hours_ = 0;
   drift::Report shown_;
 };
 

@@ -42,7 +42,7 @@ class Report:
         facts = {"date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "kernel": platform.release(),
                  "cpu": f"{os.cpu_count()} x {_cpu_model()}", "memory": f"{_memory_gib():.0f} GiB",
                  "load": _load(),
-                 "allocd": _first_line(str(allocd), "--version"), "peer": _peer_version()}
+                 "allocd": _first_line(str(allocd), "--version") if allocd.exists() else "not built", "peer": _peer_version()}
         self.table("The machine", ["", ""], [[key, value] for key, value in facts.items()])
         self.save("machine", facts)
 

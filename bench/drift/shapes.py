@@ -38,14 +38,16 @@ class Series(NamedTuple):
 class Run:
     """One run while it is made: its dice, its clock and its load."""
 
-    def __init__(self, dice: random.Random, days: float, step: int, base: int, rate_per_hour: float) -> None:
+    def __init__(self, dice: random.Random, days: float, step: int, base: int, rate_per_hour: float,
+                 begins: float | None) -> None:
         self.dice = dice
         self.random = dice.random
         self.step = step
         self.count = int(days * DAY) // step
         self.base = base
         self.rate_per_hour = rate_per_hour
-        self.phase = int(self.random() * WEEK)  # seconds since Monday's midnight, where it runs
+        anywhere = self.random() * WEEK
+        self.phase = int(anywhere if begins is None else begins)  # seconds since Monday's midnight, where it runs
         self.load = _load(self)
         self.life_starts = [0]  # as steps
 
@@ -65,10 +67,13 @@ class Run:
 
 
 def series(shape: str, base_bytes: int, seed: int, *, days: float = 14, step: int = 60, rate_per_hour: float = 0,
-           missing: float = 0.0, start: int = START) -> Series:
-    """`rate_per_hour` in bytes: what a leak loses on average. `missing`: the share of hours without a sample."""
+           missing: float = 0.0, start: int = START, begins: float | None = None) -> Series:
+    """`rate_per_hour` in bytes: what a leak loses on average. `missing`: the share of hours without a sample.
+
+    `begins`: seconds after Monday's midnight, where it runs, at which it starts; drawn when not given.
+    """
     dice = random.Random(f"{shape} {base_bytes} {seed} {rate_per_hour:.0f}")
-    run = Run(dice, days, step, base_bytes, rate_per_hour)
+    run = Run(dice, days, step, base_bytes, rate_per_hour, begins)
     level = SHAPES[shape](run)
     files = _mapped_files(run) if shape == "mmap" else [int(0.1 * base_bytes) // PAGE * PAGE] * run.count
     scale = base_bytes / PAGE
@@ -141,15 +146,15 @@ def _common(run: Run) -> tuple[list[float], ...]:
 def _load(run: Run) -> list[float]:
     """Requests, 1 at the height of a usual working day: up in the morning within two hours, down over the evening.
 
-    Days differ by a tenth, and the weekend has half to all of it.
+    Days differ by some percent, and the weekend has three fifths to all of it.
     """
     night, noon, morning = run.between(0.1, 0.4), run.between(0.85, 1.0), run.between(6.5, 9.0)
-    weekend = run.between(0.5, 1.0)
+    weekend = run.between(0.6, 1.0)
     knots = [(0.0, night), (morning, night), (morning + 2, 1.0), (12.5, noon), (14.0, 1.0), (18.0, 0.9),
              (22.0, (0.9 + night) / 2), (24.0, night)]
     profile = [_between_knots(knots, minute / 60) for minute in range(24 * 60)]
     last_day = (run.phase + run.count * run.step) // DAY
-    scale = [run.between(0.9, 1.1) * (weekend if day % 7 >= 5 else 1.0) for day in range(last_day + 1)]
+    scale = [run.between(0.95, 1.05) * (weekend if day % 7 >= 5 else 1.0) for day in range(last_day + 1)]
     clocks = range(run.phase, run.phase + run.count * run.step, run.step)
     return [profile[clock % DAY // 60] * scale[clock // DAY] for clock in clocks]
 
@@ -218,13 +223,13 @@ def _flat(run: Run) -> list[float]:
 
 
 def _diurnal(run: Run) -> list[float]:
-    return _plus(_usual_life(run), _follow_load(run, run.between(0.08, 0.35)))
+    return _plus(_usual_life(run), _follow_load(run, run.between(0.05, 0.25)))
 
 
 def _batch(run: Run) -> list[float]:
     """A job each night, in a third of the runs not at weekends; one night in ten without it."""
     jobs = [0.0] * run.count
-    hour, size = run.between(0, 5), run.between(0.15, 0.5)
+    hour, size = run.between(0, 5), run.between(0.1, 0.3)
     weekends = run.random() < 2 / 3
     for day in range((run.phase + run.count * run.step) // DAY + 1):
         begins = day * DAY + (hour + run.between(-0.5, 0.5)) * HOUR
@@ -240,7 +245,7 @@ def _batch(run: Run) -> list[float]:
 def _warm_up(run: Run) -> list[float]:
     """Loading overshoots by up to all of the base; then hours of warm-up, and growth by its logarithm for ever."""
     life = _life(run, run.count, settle=run.between(1, 5) * HOUR, overshoot=run.spread(0.1, 1.0),
-                 growth=run.between(0.01, 0.06))
+                 growth=run.between(0.01, 0.05))
     return _plus(life, _follow_load(run, run.between(0.02, 0.1)))
 
 
@@ -290,10 +295,10 @@ def _restarts(run: Run) -> list[float]:
 
 
 def _ramp(run: Run) -> list[float]:
-    """Traffic that grows by a quarter to the double within the run, and takes the quiet hours' memory with it."""
-    more = run.between(0.25, 1.0)
+    """Traffic that grows by a fifth to four fifths within the run, and takes the quiet hours' memory with it."""
+    more = run.between(0.2, 0.8)
     run.load = [load * (1 + more * index / run.count) for index, load in enumerate(run.load)]
-    return _plus(_usual_life(run), _follow_load(run, run.between(0.05, 0.15)))
+    return _plus(_usual_life(run), _follow_load(run, run.between(0.04, 0.12)))
 
 
 def _mmap(run: Run) -> list[float]:
@@ -330,7 +335,7 @@ def _leak(run: Run) -> list[float]:
     for load in run.load:
         total += each * load
         lost.append(total)
-    return _plus(_usual_life(run), _follow_load(run, run.between(0.05, 0.25)), _step_levels(run, 7), lost)
+    return _plus(_usual_life(run), _follow_load(run, run.between(0.01, 0.06)), _step_levels(run, 7), lost)
 
 
 SHAPES: dict[str, Callable[[Run], list[float]]] = {

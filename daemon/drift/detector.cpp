@@ -41,7 +41,7 @@ std::vector<std::optional<double>> lows_of_six_hours(const SlotRing& lows, std::
 }  // namespace
 
 Detector::Detector(LifeState state) : state_(std::move(state)) {
-  line_ = state_.recent.draw_line();
+  draw_lines();
   decide();
 }
 
@@ -50,7 +50,7 @@ bool Detector::feed(const Sample& sample) {
   const std::int64_t before = state_.memory.running.hour;
   smoothed_ = state_.memory.feed(sample.uptime, sample.memory);
   if (state_.memory.running.hour != before) end_hour(before);
-  if (smoothed_ && state_.recent.feed(sample.uptime, *smoothed_)) line_ = state_.recent.draw_line();
+  if (smoothed_ && state_.recent.feed(sample.uptime, *smoothed_)) draw_lines();
   state_.peaks.samples += 1;
   state_.peaks.at_peak += sample.at_peak ? 1 : 0;
   memory_ = sample.memory;
@@ -106,11 +106,21 @@ void Detector::decide_roles() {
   }
 }
 
+void Detector::draw_lines() {
+  line_ = state_.recent.draw_line();
+  hour_line_ = state_.recent.draw_line(kPartsOfTwoHours / 2);
+}
+
+// A night's job rises as steeply, but for minutes: the last hour alone has to lead past the limit too, and
+// what the week before has seen is no news.
 bool Detector::is_exhausting() const {
-  if (!limit_ || !line_ || !smoothed_ || !verdict_.lows_rise) return false;
+  if (!limit_ || !line_ || !hour_line_ || !smoothed_ || !verdict_.lows_rise) return false;
   const double uptime = state_.memory.last_uptime;
-  return uptime >= kForecastFrom && *smoothed_ > kNearLimit * *limit_ && line_->slope > 0 &&
-         line_->at(uptime + kForecast) > *limit_;
+  const auto leads_past = [&](const Line& line) {
+    return line.slope > 0 && line.at(uptime + kForecast) > *limit_;
+  };
+  return uptime >= kForecastFrom && *smoothed_ > kNearLimit * *limit_ &&
+         *smoothed_ > verdict_.old_ceiling.value_or(0) && leads_past(*line_) && leads_past(*hour_line_);
 }
 
 State Detector::decide_state(bool exhaustion) const {

@@ -82,6 +82,7 @@ class Detector {
   void end_hour(std::int64_t before);
   void feed_roles(const Sample& sample);
   void decide();
+  void draw_lines();
   void decide_roles();
   [[nodiscard]] bool is_exhausting() const;
   [[nodiscard]] State decide_state(bool exhaustion) const;
@@ -93,6 +94,7 @@ class Detector {
   // What follows from it: decided anew when an hour, or five minutes, have ended.
   Verdict verdict_;
   std::optional<Line> line_;
+  std::optional<Line> hour_line_;  // of the last hour alone
   std::vector<std::optional<double>> lows_;
   std::vector<RoleReport> role_verdicts_;  // without memory; as state_.roles
   // Of the newest sample.

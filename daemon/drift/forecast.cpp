@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drift/forecast.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace allocd::drift {
@@ -8,8 +9,6 @@ namespace allocd::drift {
 namespace {
 
 constexpr double kPart = 300;
-constexpr std::int64_t kParts = 24;
-constexpr int kLeastParts = 8;
 
 double middle_of(std::int64_t part) {
   return (static_cast<double>(part) + 0.5) * kPart;
@@ -17,7 +16,7 @@ double middle_of(std::int64_t part) {
 
 }  // namespace
 
-RecentParts::RecentParts() : means(kParts) {
+RecentParts::RecentParts() : means(kPartsOfTwoHours) {
 }
 
 bool RecentParts::feed(double uptime, double value) {
@@ -33,23 +32,24 @@ bool RecentParts::feed(double uptime, double value) {
   return has_ended;
 }
 
-std::optional<Line> RecentParts::draw_line() const {
+std::optional<Line> RecentParts::draw_line(std::int64_t parts) const {
+  const auto first = std::max(means.first(), means.end() - parts);
   int count = 0;
   double times = 0;
   double values = 0;
-  for (auto part = means.first(); part < means.end(); ++part) {
+  for (auto part = first; part < means.end(); ++part) {
     const auto mean = means.at(part);
     if (!mean) continue;
     ++count;
     times += middle_of(part);
     values += *mean;
   }
-  if (count < kLeastParts) return std::nullopt;
+  if (count < parts / 3) return std::nullopt;
   Line line{.uptime = times / count, .value = values / count};
   // About their means: the plain sums of squares of a long uptime would cancel all that is of interest.
   double spread = 0;
   double together = 0;
-  for (auto part = means.first(); part < means.end(); ++part) {
+  for (auto part = first; part < means.end(); ++part) {
     const auto mean = means.at(part);
     if (!mean) continue;
     const double along = middle_of(part) - line.uptime;

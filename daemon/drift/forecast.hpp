@@ -13,6 +13,8 @@
 
 namespace allocd::drift {
 
+inline constexpr std::int64_t kPartsOfTwoHours = 24;
+
 struct Line {
   double uptime = 0;  // the middle of what it was drawn through
   double value = 0;   // there
@@ -33,8 +35,8 @@ struct RecentParts {
 
   // True when a part has ended: the line is another.
   bool feed(double uptime, double value);
-  // Nothing when less than a third of the two hours before the running part was seen.
-  [[nodiscard]] std::optional<Line> draw_line() const;
+  // Through the newest `parts` before the running one. Nothing when less than a third of these were seen.
+  [[nodiscard]] std::optional<Line> draw_line(std::int64_t parts = kPartsOfTwoHours) const;
 
   RunningPart running;
   SlotRing means;

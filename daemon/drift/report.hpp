@@ -64,7 +64,7 @@ struct Report {
   bool known = false;  // false: the unit has no process, or their memory could not be read
   State state = State::warming;
   bool slow = false;        // each of the last two days raised the floor, hour by hour
-  bool fast = false;        // the floor is above the ceiling of the day before
+  bool fast = false;        // the floor rises hour by hour, above all that it was the day before
   bool exhaustion = false;  // the last two hours, extrapolated by four, pass the limit
   Kind kind = Kind::unknown;
   double life_started_at = 0;     // of the main process

@@ -14,11 +14,17 @@ namespace {
 constexpr std::int64_t kWarmHours = 6;
 constexpr std::size_t kLeastOfADay = 12;
 constexpr double kLeastRise = 96.0 * 1024 * 1024;  // a day
-constexpr double kLeastShare = 0.0075;             // a day, of what is held
+constexpr double kLeastShare = 0.004;              // a day, of what is held
 constexpr double kLeastRising = 0.9;
-constexpr double kLeastAgreement = 1.5;  // median against its absolute deviation
-constexpr double kFastShare = 0.0025;
+constexpr double kRisingShare = 0.3;      // of the least rise: what counts as rising
+constexpr double kLeastAgreement = 2.75;  // median against its absolute deviation
+constexpr std::int64_t kFastLows = 4;
+constexpr double kFastLeastRise = 8.0 * 1024 * 1024;  // an hour
+constexpr double kFastRise = 0.002;                   // an hour, of what is held
+constexpr double kFastShare = 0.005;
 constexpr std::int64_t kFastWarmHours = 2;
+constexpr double kLowsRise = 0.001;  // an hour
+constexpr std::int64_t kOldHours = std::int64_t{7} * 24;
 constexpr std::int64_t kHoursForKind = 240;
 constexpr double kLinear = 0.7;  // second half of growth against the first
 
@@ -30,8 +36,8 @@ std::vector<double> present(const SlotRing& hours, std::int64_t first, std::int6
   return values;
 }
 
-double share_above_zero(const std::vector<double>& values) {
-  const auto above = std::ranges::count_if(values, [](double value) { return value > 0; });
+double share_above(const std::vector<double>& values, double least) {
+  const auto above = std::ranges::count_if(values, [=](double value) { return value > least; });
   return static_cast<double>(above) / static_cast<double>(values.size());
 }
 
@@ -57,7 +63,8 @@ bool decide_slow(const SlotRing& lows, std::int64_t hours) {
   std::vector<double> deviations;
   deviations.reserve(both.size());
   for (const double difference : both) deviations.push_back(std::abs(difference - middle));
-  return share_above_zero(both) >= kLeastRising && middle > kLeastAgreement * *median(deviations);
+  return share_above(both, kRisingShare * least) >= kLeastRising &&
+         middle > kLeastAgreement * *median(deviations);
 }
 
 // Against the day before it, so that it can speak before two days are there.
@@ -66,16 +73,22 @@ bool decide_watch(const SlotRing& lows, std::int64_t hours) {
   return base && is_raised(day_differences(lows, hours - 24, hours), least_rise(*base));
 }
 
-bool decide_fast(const SlotRing& lows, const SlotRing& highs, std::int64_t hours) {
-  const auto third = lows.at(hours - 3);
-  const auto second = lows.at(hours - 2);
-  const auto last = lows.at(hours - 1);
-  if (!third || !second || !last || !(*third < *second && *second < *last)) return false;
-  const auto first = std::max(kFastWarmHours, hours - 27);
-  const auto before = present(highs, first, hours - 3);
+bool decide_fast(const SlotRing& lows, std::int64_t hours) {
+  const auto last = present(lows, hours - kFastLows, hours);
+  if (last.size() < static_cast<std::size_t>(kFastLows)) return false;
+  const auto before = present(lows, std::max(kFastWarmHours, hours - kFastLows - 24), hours - kFastLows);
   if (before.size() < kLeastOfADay) return false;
-  const auto base = lowest(lows, first, hours - 3);
-  return base && *third - std::ranges::max(before) > kFastShare * *base;
+  const double base = std::ranges::min(before);
+  const double least = std::max(kFastLeastRise, kFastRise * base);
+  const auto is_flat = [=](double earlier, double later) { return later - earlier < least; };
+  if (std::ranges::adjacent_find(last, is_flat) != last.end()) return false;
+  return last.front() - std::ranges::max(before) > kFastShare * base;
+}
+
+bool decide_lows_rise(const SlotRing& lows, std::int64_t hours) {
+  const auto last = lows.at(hours - 1);
+  const auto before = lows.at(hours - 2);
+  return last && before && *last > (1 + kLowsRise) * *before;
 }
 
 // How much the second half of what is kept of this life grew against the first.
@@ -161,13 +174,12 @@ Verdict decide_verdict(const SlotRing& lows, const SlotRing& highs, std::int64_t
   const auto differences = day_differences(lows, hours - 48, hours);
   verdict.is_founded = differences.size() >= kLeastOfADay;
   verdict.slope = per_second(differences);
-  if (verdict.slope) verdict.rising = share_above_zero(differences);
+  if (verdict.slope) verdict.rising = share_above(differences, 0);
   verdict.slow = decide_slow(lows, hours);
-  verdict.fast = decide_fast(lows, highs, hours);
+  verdict.fast = decide_fast(lows, hours);
   verdict.watch = decide_watch(lows, hours);
-  const auto last = lows.at(hours - 1);
-  const auto before = lows.at(hours - 2);
-  verdict.lows_rise = last && before && *last > *before;
+  verdict.lows_rise = decide_lows_rise(lows, hours);
+  verdict.old_ceiling = highest(highs, std::max(kFastWarmHours, hours - kOldHours), hours - 2);
   if (verdict.slow || verdict.fast) verdict.kind = decide_kind(lows, hours);
   return verdict;
 }

@@ -4,13 +4,15 @@
 // All compare an hour with the same hour of the day before, or lows with highs: load comes and goes with the
 // day, and what stays when it has gone is the floor. "d" is the low of an hour less the low 24 hours before,
 // both at least 6 hours old, so that warm-up is no drift.
-//   slow  both of the last two days raised the floor by more than max(96 MiB, 0.75 % of what it was), nine in
-//         ten hours agree, and the differences agree with each other. A step raises one day only. From uptime
-//         78 h.
-//   fast  three rising lows, the first of them above the highest of the (12 to 24) hours before it by 0.25 %
-//   of
-//         their lowest. From uptime 17 h.
-// Absent hours are left out; each day needs half of its differences.
+//   slow  both of the last two days raised the floor by more than max(96 MiB, 0.4 % of what it was), nine in
+//   ten
+//         hours by 0.3 of that, and the differences agree with each other: their median is above 2.75 of
+//         their deviation. A step raises one day only. From uptime 78 h.
+//   fast  four rising lows, each by max(8 MiB, 0.2 %) or more, the first of them above the highest low of the
+//         (12 to 24) hours before it by 0.5 % of their lowest. Lows, because one burst of load a day lifts
+//         the highest high by more than hours of a leak do. From uptime 18 h.
+// Absent hours are left out; each day needs half of its differences. The figures were chosen by
+// `./dev bench drift` (docs/benchmarks.md).
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,9 @@ struct Verdict {
   bool is_founded = false;  // there are days to compare: without a rule it is normal, not warming
   bool slow = false;
   bool fast = false;
-  bool watch = false;      // the last day raised the floor
-  bool lows_rise = false;  // the last full hour's low is above that of the hour before
+  bool watch = false;                 // the last day raised the floor
+  bool lows_rise = false;             // the last full hour's low is above that of the hour before, by 0.1 %
+  std::optional<double> old_ceiling;  // highest of the week before the last two hours: what load has taken
   Kind kind = Kind::unknown;
   std::int64_t hours_seen = 0;  // of those that are kept
   std::optional<double> floor, ceiling;

@@ -98,9 +98,12 @@ class WholeSeries {
     told.floor = extreme(low, now - 24, now, false);
     told.ceiling = extreme(high, now - 24, now, true);
     tell_days(low, now, told);
-    tell_fast(low, high, now, told);
-    const bool rises = low.contains(now - 1) && low.contains(now - 2) && low[now - 1] > low[now - 2];
-    told.exhaustion = rises && has_smooth_ && taken_.back().uptime >= 9900 && is_exhausting(limit);
+    tell_fast(low, now, told);
+    const bool rises = low.contains(now - 1) && low.contains(now - 2) && low[now - 1] > 1.001 * low[now - 2];
+    const auto old = extreme(high, std::max<std::int64_t>(2, now - 168), now - 2, true);
+    told.exhaustion = rises && has_smooth_ && taken_.back().uptime >= 9900 &&
+                      smooth_.back().memory > 0.8 * limit && (!old || smooth_.back().memory > *old) &&
+                      leads_past(limit, 24) && leads_past(limit, 12);
     return told;
   }
 
@@ -131,38 +134,40 @@ class WholeSeries {
     told.rising = static_cast<double>(std::ranges::count_if(both, [](double d) { return d > 0; })) /
                   static_cast<double>(both.size());
     if (now < 78 || base.empty() || first.size() < 12 || second.size() < 12) return;
-    const double least = std::max(96 * kMiB, 0.0075 * median_of(base));
+    const double least = std::max(96 * kMiB, 0.004 * median_of(base));
     std::vector<double> deviations;
     for (const double d : both) deviations.push_back(std::abs(d - median_of(both)));
-    told.slow = median_of(first) > least && median_of(second) > least && *told.rising >= 0.9 &&
-                median_of(both) > 1.5 * median_of(deviations);
+    const auto risen = std::ranges::count_if(both, [&](double d) { return d > 0.3 * least; });
+    told.slow = median_of(first) > least && median_of(second) > least &&
+                static_cast<double>(risen) >= 0.9 * static_cast<double>(both.size()) &&
+                median_of(both) > 2.75 * median_of(deviations);
   }
 
-  static void tell_fast(std::map<std::int64_t, double>& low, std::map<std::int64_t, double>& high,
-                        std::int64_t now, Told& told) {
-    if (!low.contains(now - 1) || !low.contains(now - 2) || !low.contains(now - 3)) return;
-    std::vector<double> ceilings, floors;
-    for (auto hour = std::max<std::int64_t>(2, now - 27); hour < now - 3; ++hour) {
-      if (!low.contains(hour)) continue;
-      ceilings.push_back(high[hour]);
-      floors.push_back(low[hour]);
+  static void tell_fast(std::map<std::int64_t, double>& low, std::int64_t now, Told& told) {
+    std::vector<double> floors;
+    for (auto hour = std::max<std::int64_t>(2, now - 28); hour < now - 4; ++hour) {
+      if (low.contains(hour)) floors.push_back(low[hour]);
     }
-    if (ceilings.size() < 12) return;
-    told.fast = low[now - 3] < low[now - 2] && low[now - 2] < low[now - 1] &&
-                low[now - 3] - std::ranges::max(ceilings) > 0.0025 * std::ranges::min(floors);
+    if (floors.size() < 12) return;
+    const double base = std::ranges::min(floors);
+    told.fast = low.contains(now - 4) && low[now - 4] - std::ranges::max(floors) > 0.005 * base;
+    for (auto hour = now - 3; hour < now; ++hour) {
+      told.fast =
+          told.fast && low.contains(hour) && low[hour] - low[hour - 1] >= std::max(8 * kMiB, 0.002 * base);
+    }
   }
 
-  [[nodiscard]] bool is_exhausting(double limit) const {
+  [[nodiscard]] bool leads_past(double limit, std::int64_t length) const {
     const auto now = parts_.rbegin()->first;
     std::vector<Point> means;
     for (const auto& [part, values] : parts_) {
-      if (part < now - 24 || part >= now) continue;
+      if (part < now - length || part >= now) continue;
       double sum = 0;
       for (const double value : values) sum += value;
       means.push_back({static_cast<double>(part) * 300 + 150,
                        static_cast<float>(sum / static_cast<double>(values.size()))});
     }
-    if (means.size() < 8) return false;
+    if (std::ssize(means) < length / 3) return false;
     double t = 0, y = 0, tt = 0, ty = 0;
     for (const auto& mean : means) t += mean.uptime, y += mean.memory;
     t /= static_cast<double>(means.size());
@@ -172,7 +177,7 @@ class WholeSeries {
       ty += (mean.uptime - t) * (mean.memory - y);
     }
     const double then = y + ty / tt * (taken_.back().uptime + 14400 - t);
-    return ty > 0 && then > limit && smooth_.back().memory > 0.8 * limit;
+    return ty > 0 && then > limit;
   }
 
   std::vector<Point> taken_;

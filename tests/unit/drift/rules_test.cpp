@@ -56,14 +56,14 @@ TEST_CASE("slow drift: first possible at 78 hours, and then said") {
   CHECK(Hours(78, rising(5)).verdict().slow);
 }
 
-TEST_CASE("slow drift: 96 MiB a day is the least for a small service, 0.75 % for a large one") {
+TEST_CASE("slow drift: 96 MiB a day is the least for a small service, 0.4 % for a large one") {
   CHECK_FALSE(Hours(78, rising(3.9)).verdict().slow);
   CHECK(Hours(78, rising(4.1)).verdict().slow);
   const auto large = [](double share_a_day) {
     return [=](std::int64_t hour) { return 60 * kGiB * (1 + share_a_day * static_cast<double>(hour) / 24); };
   };
-  CHECK_FALSE(Hours(78, large(0.0073)).verdict().slow);
-  CHECK(Hours(78, large(0.0078)).verdict().slow);
+  CHECK_FALSE(Hours(78, large(0.0039)).verdict().slow);
+  CHECK(Hours(78, large(0.0042)).verdict().slow);
 }
 
 TEST_CASE("slow drift: a step, warm-up, or the load of a day is none") {
@@ -119,28 +119,49 @@ TEST_CASE("watch: the last day raised the floor, the day before did not") {
   CHECK(Hours(160, late).verdict().slow);
 }
 
-TEST_CASE("fast drift: first possible at 17 hours; three lows that rise above the ceiling") {
+TEST_CASE("slow drift: hours that hardly rose do not count, as between two steps") {
+  const auto steps = [](std::int64_t hour) {
+    return 4 * kGiB + (hour < 31 ? 0 : 300 * kMiB) + (hour < 62 ? 0 : 300 * kMiB) +
+           kMiB * static_cast<double>(hour);
+  };
+  for (std::int64_t hours = 78; hours < 100; ++hours) CHECK_FALSE(Hours(hours, steps).verdict().slow);
+}
+
+TEST_CASE("fast drift: first possible at 18 hours; four lows that rise above those of the day before") {
   const auto jump = [](std::int64_t from) {
     return [=](std::int64_t hour) {
       return 4 * kGiB + (hour < from ? 0 : 100 * kMiB * static_cast<double>(hour - from + 1));
     };
   };
-  CHECK(Hours(17, jump(14)).verdict().fast);
-  CHECK_FALSE(Hours(16, jump(13)).verdict().fast);
-  CHECK_FALSE(Hours(17, jump(15)).verdict().fast);  // the second and third only
+  CHECK(Hours(18, jump(14)).verdict().fast);
+  CHECK_FALSE(Hours(17, jump(13)).verdict().fast);
+  CHECK_FALSE(Hours(18, jump(15)).verdict().fast);  // the first of the four is no higher than the day before
   const auto plateau = [](std::int64_t hour) { return 4 * kGiB + (hour < 17 ? 0 : 300 * kMiB); };
-  CHECK_FALSE(Hours(20, plateau).verdict().fast);
+  for (std::int64_t hours = 18; hours < 30; ++hours) CHECK_FALSE(Hours(hours, plateau).verdict().fast);
+  CHECK(Hours(18, jump(14), kGiB).verdict().fast);  // what a burst takes is no floor
 }
 
-TEST_CASE("fast drift: above the ceiling by a quarter of a percent, the first two hours left out") {
+TEST_CASE("fast drift: 8 MiB an hour for a small service, 0.2 % for a large one") {
+  const auto make = [](double base, double an_hour) {
+    return [=](std::int64_t hour) {
+      return base * (hour < 20 ? 1 : 1.01) + (hour < 20 ? 0 : an_hour * static_cast<double>(hour - 20));
+    };
+  };
+  CHECK_FALSE(Hours(24, make(1 * kGiB, 7 * kMiB)).verdict().fast);
+  CHECK(Hours(24, make(1 * kGiB, 9 * kMiB)).verdict().fast);
+  CHECK_FALSE(Hours(24, make(60 * kGiB, 0.0019 * 60 * kGiB)).verdict().fast);
+  CHECK(Hours(24, make(60 * kGiB, 0.0021 * 60 * kGiB)).verdict().fast);
+}
+
+TEST_CASE("fast drift: above the day before by half a percent, the first two hours left out") {
   const auto make = [](double above) {
     return [=](std::int64_t hour) {
       if (hour < 2) return 9 * kGiB;  // loading
-      return hour < 20 ? 4 * kGiB : 4 * kGiB + above + static_cast<double>(hour - 20) * kMiB;
+      return hour < 20 ? 4 * kGiB : 4 * kGiB + above + 10 * static_cast<double>(hour - 20) * kMiB;
     };
   };
-  CHECK_FALSE(Hours(23, make(19 * kMiB)).verdict().fast);  // 10 MiB of it is the ceiling's own
-  CHECK(Hours(23, make(21 * kMiB)).verdict().fast);
+  CHECK_FALSE(Hours(24, make(20 * kMiB)).verdict().fast);
+  CHECK(Hours(24, make(21 * kMiB)).verdict().fast);
 }
 
 TEST_CASE("drift: floor and ceiling are of the last 24 full hours, seen or not") {

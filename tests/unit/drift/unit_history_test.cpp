@@ -35,7 +35,9 @@ TEST_CASE("unit history: nightly restarts do not hide a leak: too short for a ve
   UnitHistory history("vllm.service");
   double now = kBegin;
   for (std::uint32_t night = 0; night < 12; ++night) {
-    now = live(history, 100 + night, now, 23.9, {.leak = 20 * kPerHour, .noise = kMiB, .warm_up = kGiB}) + 60;
+    now = live(history, 100 + night, now, 23.9,
+               {.base = 16 * kGiB, .leak = 20 * kPerHour, .noise = kMiB, .warm_up = kGiB}) +
+          60;
     const auto report = history.report();
     CHECK(report.state == drift::State::warming);
     CHECK(report.lives.size() == std::min<std::size_t>(night, 8));
