@@ -82,14 +82,26 @@ bool PageCacheWatch::begin(Entry& entry) {
 
 void PageCacheWatch::take(const std::string& service, const std::vector<std::string>& patterns,
                           const kernel::PageCache& figures, const SideCost& cost) {
-  note_run(collector_, cost, describe_trouble(service, figures));
-  collector_.permission_errors = figures.not_permitted + figures.search.not_permitted;
   const auto entry = entries_.find(service);
   // The settings have changed meanwhile.
   if (entry == entries_.end() || entry->second.shown.patterns != patterns) return;
+  entry->second.trouble = describe_trouble(service, figures);
   entry->second.shown.figures = figures;
   entry->second.shown.read_at = kernel::realtime_now();
   entry->second.shown.duration = cost.seconds;
+  note_all(cost);
+}
+
+// A run is of one service, the collector of all: a good read of the next must not hide a bad one.
+void PageCacheWatch::note_all(const SideCost& cost) {
+  std::string trouble;
+  std::uint64_t refused = 0;
+  for (const auto& [service, entry] : entries_) {
+    if (trouble.empty()) trouble = entry.trouble;
+    refused += entry.shown.figures.not_permitted + entry.shown.figures.search.not_permitted;
+  }
+  note_run(collector_, cost, std::move(trouble));
+  collector_.permission_errors = refused;
 }
 
 void PageCacheWatch::fill(snapshot::Snapshot& snapshot, Clock::time_point now) const {

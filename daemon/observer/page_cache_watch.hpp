@@ -36,10 +36,12 @@ class PageCacheWatch {
   struct Entry {
     snapshot::ModelFiles shown;  // read_at 0: not read yet
     Clock::time_point due;
+    std::string trouble;  // of its last read, "" for none
   };
   [[nodiscard]] bool begin(Entry& entry);
   void take(const std::string& service, const std::vector<std::string>& patterns,
             const kernel::PageCache& figures, const SideCost& cost);
+  void note_all(const SideCost& cost);
 
   const host::Root& root_;
   SideLane lane_;

@@ -10,8 +10,6 @@ from rule_files import SOURCE
 
 REFERENCE = (SOURCE / "docs" / "metrics.md").read_text()
 TARGET_LABELS = {"job", "instance", "cluster"}
-# Of the observer that computes drift; its source takes over from this.
-PENDING_COLLECTORS = {"drift"}
 
 
 def documented_metrics():
@@ -48,7 +46,7 @@ def closed_values(metric, label):
     """The values a label may have; None where the set is open."""
     documented = documented_values()
     if label == "collector":
-        return source_words(r'(?:note_collector\(|collector_\.name = )"(\w+)"') | PENDING_COLLECTORS
+        return source_words(r'(?:note_collector\(|collector_\.name = )"(\w+)"')
     if label == "verb":
         return enum_names("kVerbNames")
     return documented.get((metric, label)) or documented.get((None, label))

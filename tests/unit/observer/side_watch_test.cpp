@@ -11,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/child_program.hpp"
 #include "support/machine_tree.hpp"
+#include "support/without_rights.hpp"
 
 using namespace allocd;
 using observer::Clock;
@@ -164,6 +165,30 @@ TEST_CASE("page cache watch: one service after the other, each with its own figu
   shown = show(watch);
   REQUIRE(shown.model_files.size() == 1);
   CHECK(shown.model_files[0].figures.bytes == 100);
+}
+
+TEST_CASE("page cache watch: a good read of one service does not hide a bad one of another") {
+  const test::MachineTree tree;
+  tree.write("/m/a/1.gguf", "x");
+  tree.write("/m/b/2.gguf", "x");
+  observer::PageCacheWatch watch(tree.root(), make_event());
+  settings::Settings settings;
+  settings.services = {model_service("a", {"/m/a/1.gguf"}), model_service("b", {"/m/b/2.gguf"})};
+  const auto now = Clock::now();
+  watch.configure(settings, now);
+  {
+    const test::WithoutRights nobody;  // threads that are started have no more than their parent
+    run_once(watch, now);
+  }
+  run_once(watch, now);
+  auto shown = show(watch);
+  CHECK(shown.model_files.at(1).figures.files == 1);
+  CHECK_FALSE(shown.collectors.at(0).success);
+  CHECK(shown.collectors.at(0).last_error.starts_with("a: "));
+  CHECK(shown.collectors.at(0).permission_errors == 1);
+  const auto later = now + settings.observe.page_cache_interval;
+  run_once(watch, later);
+  CHECK(show(watch).collectors.at(0).success);
 }
 
 TEST_CASE("page cache watch: files that are not there are none, not unknown") {
