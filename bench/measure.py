@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
     parser.add_argument("--programs", type=pathlib.Path, default=SOURCE / "build/release/bin")
     parser.add_argument("--output", type=pathlib.Path, default=SOURCE / "build/bench")
-    parser.add_argument("--quick", action="store_true", help="drift: 3 seeds of each kind, not 20")
+    parser.add_argument("--quick", action="store_true", help="drift: 4 seeds of each set, not 20")
     found = parser.parse_args()
     if unknown := set(found.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 import urllib.error
@@ -23,27 +24,26 @@ BOUND = 60  # seconds to start
 BEGIN = 1011 * BLOCK_HOURS * 3600
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
 class Failed(Exception):
     """Prometheus or promtool did not do what it was asked."""
 
 
 class Database:
-    """Use as a context; the server is stopped at its end. Times of queries are those of the samples."""
+    """Whoever made it stops it. Times of queries are those of the samples."""
 
-    def __init__(self, tools: pathlib.Path, folder: pathlib.Path, port: int, end: int) -> None:
+    def __init__(self, tools: pathlib.Path, folder: pathlib.Path, end: int) -> None:
         self._tools = tools
         self.folder = folder
-        self._port = port
+        self._port = _free_port()
         self._end = end
         self._server: subprocess.Popen[bytes] | None = None
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "data").mkdir(parents=True)
-
-    def __enter__(self) -> "Database":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def fill(self, openmetrics: pathlib.Path) -> None:
         self._promtool("tsdb", "create-blocks-from", f"--max-block-duration={BLOCK_HOURS}h", "openmetrics",

@@ -29,11 +29,10 @@ ALERTS = (SOURCE / "config/prometheus/allocd-alerts.rules.yaml",)
 FALLBACK = tuple(SOURCE / f"config/prometheus/allocd-{name}.rules.yaml" for name in ("recording", "drift-fallback"))
 HELD_OUT = "held-out"
 SEEDS = {"tuning": range(0, 20), HELD_OUT: range(2000, 2020)}
-QUICK = 3  # seeds
+QUICK = 4  # seeds
 BATCH = 20  # runs
 SHORT = {"MemoryExhaustionSoon": "exhaustion", "MemoryDriftFast": "fast", "MemoryDriftSlow": "slow",
          "MemoryGrowthHiddenByRestarts": "hidden", "C++ rules without an alert": "C++ alone"}
-PORT = 19090
 WORKERS = 2
 OURS = "allocd: any drift alert"
 FALLBACK_TITLE = "allocd's fallback in PromQL"
@@ -52,8 +51,8 @@ def measure(replay: pathlib.Path, work: pathlib.Path, out, quick: bool = False) 
     shutil.rmtree(work, ignore_errors=True)
     try:
         with concurrent.futures.ProcessPoolExecutor(WORKERS) as makers:
-            sets = [_begin(number, name, seeds[:QUICK] if quick else seeds, replay, work, makers)
-                    for number, (name, seeds) in enumerate(SEEDS.items())]
+            sets = [_begin(name, seeds[:QUICK] if quick else seeds, replay, work, makers)
+                    for name, seeds in SEEDS.items()]
             with concurrent.futures.ThreadPoolExecutor(len(sets)) as threads:
                 judged = list(threads.map(_judge, sets))
             _compare(judged, out)
@@ -67,10 +66,10 @@ def measure(replay: pathlib.Path, work: pathlib.Path, out, quick: bool = False) 
 _open: list[Database] = []
 
 
-def _begin(number: int, name: str, seeds: range, replay: pathlib.Path, work: pathlib.Path,
+def _begin(name: str, seeds: range, replay: pathlib.Path, work: pathlib.Path,
            makers: concurrent.futures.Executor) -> tuple[str, list[Facts], Database]:
     folder = work / name
-    database = Database(TOOLS, folder, PORT + number, BEGIN + runs.DAYS * DAY)
+    database = Database(TOOLS, folder, BEGIN + runs.DAYS * DAY)
     _open.append(database)
     chosen = runs.all_runs(seeds)
     batches = [chosen[first:first + BATCH] for first in range(0, len(chosen), BATCH)]

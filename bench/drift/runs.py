@@ -31,7 +31,8 @@ class Run(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.shape}-{self.base}g-{self.rate}-{self.seed}-{'gaps' if self.missing else 'whole'}" + ("-early" if self.early else "")
+        gaps, early = "gaps" if self.missing else "whole", "-early" if self.early else ""
+        return f"{self.shape}-{self.base}g-{self.rate}-{self.seed}-{gaps}{early}"
 
     @property
     def is_plain(self) -> bool:
