@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "ctl/figures.hpp"
+#include "drift/rules.hpp"
 
 namespace allocd::ctl {
 
@@ -33,14 +34,11 @@ bool is_too_young(const drift::Report& report) {
 }
 
 bool is_hidden_by_restarts(const drift::Report& report) {
-  // What a day must bring for the slow rule.
-  constexpr double kLeast = 96.0 * 1024 * 1024;
-  constexpr double kLeastShare = 0.0075;
   // A life that is old enough speaks for itself.
   if (!report.lives_growth_per_second || (report.known && !is_too_young(report))) return false;
   double held = 0;
   for (const auto& life : report.lives) held = std::max(held, life.warm_floor.value_or(0));
-  return kDay * *report.lives_growth_per_second > std::max(kLeast, kLeastShare * held);
+  return kDay * *report.lives_growth_per_second > drift::least_rise(held);
 }
 
 std::string_view drift_state_text(const drift::Report& report) {

@@ -41,11 +41,6 @@ double share_above(const std::vector<double>& values, double least) {
   return static_cast<double>(above) / static_cast<double>(values.size());
 }
 
-// By how much a day has to raise a floor of `base`.
-double least_rise(double base) {
-  return std::max(kLeastRise, kLeastShare * base);
-}
-
 // Whether the median of the differences of a day is above `least`.
 bool is_raised(const std::vector<double>& day, double least) {
   return day.size() >= kLeastOfADay && *median(day) > least;
@@ -125,6 +120,10 @@ std::optional<double> growth_by_thirds(const SlotRing& lows, std::int64_t hours)
 }
 
 }  // namespace
+
+double least_rise(double held) {
+  return std::max(kLeastRise, kLeastShare * held);
+}
 
 std::optional<double> median(std::vector<double> values) {
   if (values.empty()) return std::nullopt;

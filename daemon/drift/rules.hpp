@@ -4,10 +4,9 @@
 // All compare an hour with the same hour of the day before, or lows with highs: load comes and goes with the
 // day, and what stays when it has gone is the floor. "d" is the low of an hour less the low 24 hours before,
 // both at least 6 hours old, so that warm-up is no drift.
-//   slow  both of the last two days raised the floor by more than max(96 MiB, 0.4 % of what it was), nine in
-//   ten
-//         hours by 0.3 of that, and the differences agree with each other: their median is above 2.75 of
-//         their deviation. A step raises one day only. From uptime 78 h.
+//   slow  both of the last two days raised the floor by more than max(96 MiB, 0.4 % of what it was), nine
+//         in ten hours by 0.3 of that, and the differences agree with each other: their median is above 2.75
+//         of their deviation. A step raises one day only. From uptime 78 h.
 //   fast  four rising lows, each by max(8 MiB, 0.2 %) or more, the first of them above the highest low of the
 //         (12 to 24) hours before it by 0.5 % of their lowest. Lows, because one burst of load a day lifts
 //         the highest high by more than hours of a leak do. From uptime 18 h.
@@ -43,6 +42,8 @@ struct Verdict {
 // `hours`: full hours so far, seen or not; the verdict is of the end of the last of them.
 [[nodiscard]] Verdict decide_verdict(const SlotRing& lows, const SlotRing& highs, std::int64_t hours);
 
+// Bytes by which a day has to raise a floor of `held` bytes for the slow rule.
+[[nodiscard]] double least_rise(double held);
 // Lowest of hours `first` to `end` - 1.
 [[nodiscard]] std::optional<double> lowest(const SlotRing& hours, std::int64_t first, std::int64_t end);
 [[nodiscard]] std::optional<double> highest(const SlotRing& hours, std::int64_t first, std::int64_t end);

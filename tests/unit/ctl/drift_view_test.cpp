@@ -140,7 +140,7 @@ TEST_CASE("restarts hide growth only of a unit that is too young, and only what 
   CHECK_FALSE(is_hidden_by_restarts(report));
   report.lives_growth_per_second = 110e6 / test::kDay;
   CHECK(is_hidden_by_restarts(report));
-  for (auto& life : report.lives) life.warm_floor = test::gib(60);  // and 0.75 % of that is more
+  for (auto& life : report.lives) life.warm_floor = test::gib(60);  // and 0.4 % of that is more
   CHECK_FALSE(is_hidden_by_restarts(report));
   CHECK(drift_note(report).empty());
   // It was mended since, and this life is long enough to show it.
