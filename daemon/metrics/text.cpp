@@ -36,12 +36,14 @@ void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
   }
 }
 
+// Stands on a page as it is: printable ASCII that needs no escape.
+bool is_plain(char c) {
+  return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 void append_valid(std::string& out, std::string_view text, Quotes quotes) {
-  const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (ascii && text.find_first_of("\n\\\"") == std::string_view::npos) {
+  if (std::ranges::all_of(text, is_plain)) {
     out += text;  // nearly always, and a page has tens of thousands of these
-  } else if (ascii) {
-    append_escaped(out, text, quotes);
   } else {
     append_escaped(out, base::to_valid_utf8(text), quotes);
   }

@@ -37,7 +37,7 @@ constexpr milliseconds kEarliestNext{1000};
 constexpr std::uint64_t kAccuracyUsec = 10'000;
 // What samples, documents and evidence took for a moment lies in holes between what stays; glibc gives only
 // the end of its heap back by itself. Costs less than a millisecond.
-constexpr std::uint64_t kSamplesBetweenTrims = 30;
+constexpr std::uint64_t kSamplesBetweenTrims = 5;
 
 std::uint64_t to_usec(Clock::time_point at) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
