@@ -74,9 +74,9 @@ std::string computed_bytes_or_dash(const std::optional<double>& bytes) {
 }
 
 std::string time_left_text(const std::optional<double>& seconds) {
-  constexpr double kTenYears = 3652.5 * kDay;
+  constexpr double kYear = 365.25 * kDay;  // beyond it a figure would promise what nobody knows
   if (!seconds) return "-";
-  return *seconds > kTenYears ? "over 10y" : format_duration(*seconds);
+  return *seconds > kYear ? "over 1y" : format_duration(*seconds);
 }
 
 std::string drift_note(const drift::Report& report) {

@@ -41,7 +41,7 @@ namespace allocd::ctl {
 // "12.1G"; "-" for what is not known.
 [[nodiscard]] std::string computed_bytes_or_dash(const std::optional<double>& bytes);
 
-// "5d 19h", "over 10y"; "-" for what is not known.
+// "5d 19h", "over 1y"; "-" for what is not known.
 [[nodiscard]] std::string time_left_text(const std::optional<double>& seconds);
 
 // For a view about something else: "drift (slow and fast), +457.8M a day, at its limit in 5d 19h". "" when
