@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,22 @@ std::vector<std::string> make_arguments(const std::string& program, const Option
 }
 
 }  // namespace
+
+base::Result<std::unique_ptr<OwnSockets>> OwnSockets::make(Options& options) {
+  if (!options.has_own_sockets) return nullptr;
+  std::error_code error;
+  const auto parent = std::filesystem::temp_directory_path(error);
+  if (error) return base::fault("find", "a directory for sockets", error.message());
+  std::string directory = (parent / "allocd-XXXXXX").string();
+  if (::mkdtemp(directory.data()) == nullptr) return base::fault_from_errno("make", directory, errno);
+  options.place_sockets(directory + "/snapshot.sock");
+  return std::unique_ptr<OwnSockets>(new OwnSockets(std::move(directory)));
+}
+
+OwnSockets::~OwnSockets() {
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
 
 std::string find_exporter_program() {
   // The path as execve(2) was given it: getauxval(3).

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -42,6 +43,22 @@ class ForegroundExporter {
   host::Journal& journal_;
   EventLoop loop_;
   EventSource source_;
+};
+
+// The sockets of a run by hand, in a directory of its own: it needs no /run/allocd, and does not meet a
+// service that has its sockets there, whose snapshots the exporter would show as those of this run. Gone with
+// it.
+class OwnSockets {
+ public:
+  // Null where `options` name a socket, or no exporter wants one. Sets the paths in `options`.
+  [[nodiscard]] static base::Result<std::unique_ptr<OwnSockets>> make(Options& options);
+  ~OwnSockets();
+  OwnSockets(const OwnSockets&) = delete;
+  OwnSockets& operator=(const OwnSockets&) = delete;
+
+ private:
+  explicit OwnSockets(std::string directory) : directory_(std::move(directory)) {}
+  std::string directory_;
 };
 
 // allocd-exporter in the directory that this program was started from.

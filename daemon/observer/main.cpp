@@ -51,7 +51,7 @@ int fail(host::Journal& journal, const base::Fault& fault) {
   return kFailure;
 }
 
-int run(const observer::Options& options) {
+int run(observer::Options options) {
   host::Journal& journal = host::process_journal();
   auto root = host::Root::open();
   if (!root) return fail(journal, root.error());
@@ -63,7 +63,14 @@ int run(const observer::Options& options) {
                 {{"ALLOCD_CONFIG", options.config_file}});
     return kBadConfiguration;
   }
-  auto exporter = observer::ForegroundExporter::start(observer::find_exporter_program(), options, journal);
+  const auto sockets = observer::OwnSockets::make(options);
+  if (!sockets) return fail(journal, sockets.error());
+  if (*sockets) {
+    journal.log(host::Priority::info, "", "Snapshots: allocctl --socket=" + options.socket_path + " status",
+                {});
+  }
+  const auto exporter =
+      observer::ForegroundExporter::start(observer::find_exporter_program(), options, journal);
   if (!exporter) return fail(journal, exporter.error());
   observer::SnapshotBoard board;
   observer::Observer observer(options, std::move(*settings), std::move(*root), journal, board);

@@ -301,13 +301,18 @@ void Observer::serve_snapshots() {
         std::pair{options_.summary_socket_path, snapshot::Detail::without_processes}}) {
     if (auto added = service_->add(path, detail); !added) note_unserved(path, added.error());
   }
-  if (auto started = service_->start(); !started) note_unserved(options_.socket_path, started.error());
+  auto started = service_->start();
+  if (started) return;
+  service_.reset();  // refused, readers need not wait for an answer
+  note_unserved(options_.socket_path, started.error());
 }
 
 void Observer::note_unserved(const std::string& path, const base::Fault& fault) {
   journal_.log(Priority::error, id::kSnapshotSocketFailed,
                fmt::format("{}; allocctl or the exporter will not find this daemon.", fault.message()),
                {{"ALLOCD_PATH", path}, {"ALLOCD_CAUSE", fault.cause}});
+  // By hand, with an exporter that would have nothing to show, or another allocd's.
+  if (!options_.listen_addresses.empty()) sd_event_exit(loop_.get(), 1);
 }
 
 void Observer::describe_observer(snapshot::Snapshot& snapshot, double cpu_before, Clock::time_point begun,

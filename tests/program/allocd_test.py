@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from support.snapshot_schema import strict_errors
@@ -232,6 +233,27 @@ def test_in_the_foreground_an_exporter_serves_its_metrics(start):
     observer.signal(signal.SIGTERM)
     assert observer.process.wait(BOUND) == 0
     assert not is_running(exporter)
+
+
+def test_in_the_foreground_without_a_socket_named_it_has_its_own(tmp_path):
+    """The default path is a service's: it may not be there, or belong to one that runs."""
+    (tmp_path / "allocd.yaml").write_text(GOOD)
+    command = [part for part in arguments(tmp_path, "--foreground", "--web.listen-address=127.0.0.1:0")
+               if not str(part).startswith("--snapshot.socket")]
+    log = tmp_path / "allocd.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stderr=output, env=environment(TMPDIR=str(tmp_path)))
+    try:
+        eventually(lambda: re.search("is ready", log.read_text()), "not ready")
+        port = eventually(lambda: re.search(r"listening on 127\.0\.0\.1:(\d+)", log.read_text()), "no port")[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=BOUND) as answer:
+            assert "\nallocd_observer_up 1\n" in answer.read().decode()
+        named = re.search(r"--socket=(\S+)", log.read_text())[1]
+        assert named.startswith(str(tmp_path)) and pathlib.Path(named).is_socket()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(BOUND) == 0
+    assert not pathlib.Path(named).parent.exists()
 
 
 def test_observer_and_exporter_in_the_foreground_end_together(start):
