@@ -56,7 +56,7 @@ DriftAdvice of_drift(const Unit& unit) {
   const auto& report = unit.drift;
   DriftAdvice advice{
       report.slow ? "What it holds at its quietest rises day by day and does not come back."
-                  : "What it holds at its quietest is more than the most it held the day before.",
+                  : "What it holds at its quietest has left the range of the day before, within hours.",
       report.time_to_limit
           ? fmt::format("Nothing in this minute. Plan a restart within {}, and find out what grows.",
                         time_left_text(report.time_to_limit))
@@ -123,12 +123,10 @@ DriftAdvice drift_advice_for(const Unit& unit) {
     case State::drift:
       return of_drift(unit);
     case State::watch:
-      return {
-          "The floor rose over the last day, and the day before it did not: a step, or the beginning of "
-          "drift.",
-          "Look again tomorrow: a second such day is drift.",
-          {command("allocctl drift", unit)},
-          ""};
+      return {"The floor rose over the last day: a step, or the beginning of drift.",
+              "Look again tomorrow: a second such day is drift.",
+              {command("allocctl drift", unit)},
+              ""};
     case State::warming:
       return of_young(unit);
     case State::normal:

@@ -136,7 +136,9 @@ void add_rules(std::string& out, const Report& report, const RenderOptions& opti
   };
   const std::array rules{
       Rule{"slow", report.slow, "each of the last two days raised the floor, hour by hour", Style::warning},
-      Rule{"fast", report.fast, "the floor is above the highest of the day before", Style::warning},
+      Rule{"fast", report.fast,
+           "four hourly lows rose in a row, the first of them above every low of the day before",
+           Style::warning},
       Rule{"exhaustion", report.exhaustion, "the last two hours lead past the limit within four more",
            Style::bad}};
   add_heading(out, options, "Rules");
@@ -217,7 +219,7 @@ void add_roles(std::string& out, const Report& report, const RenderOptions& opti
 }
 
 std::string lives_text(const Report& report) {
-  if (!report.lives_growth_per_second) return "None of them lived long enough to tell its growth.";
+  if (!report.lives_growth_per_second) return "Fewer than three of them tell a growth: too few for a median.";
   const auto growth = per_day_text(report.lives_growth_per_second);
   if (!is_hidden_by_restarts(report))
     return fmt::format("Median of the growth within them: {} a day.", growth);

@@ -190,9 +190,9 @@ Report Detector::report() const {
   return report;
 }
 
+// Not the smoothed value: a sample that is missing does not end an exhaustion.
 void Detector::forget_now() {
   memory_.reset();
-  smoothed_.reset();
   role_memory_.clear();
 }
 

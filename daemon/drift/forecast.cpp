@@ -8,8 +8,6 @@ namespace allocd::drift {
 
 namespace {
 
-constexpr double kPart = 300;
-
 double middle_of(std::int64_t part) {
   return (static_cast<double>(part) + 0.5) * kPart;
 }

@@ -14,6 +14,7 @@
 namespace allocd::drift {
 
 inline constexpr std::int64_t kPartsOfTwoHours = 24;
+inline constexpr double kPart = 300;  // seconds
 
 struct Line {
   double uptime = 0;  // the middle of what it was drawn through

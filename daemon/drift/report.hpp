@@ -20,7 +20,7 @@ namespace allocd::drift {
 enum class State {
   warming,    // too young for a verdict, or not seen for long enough
   normal,     // no rule holds
-  watch,      // the floor rose over the last day, the day before it did not
+  watch,      // the floor rose over the last day
   drift,      // slow or fast drift
   exhaustion  // at this rate the limit is hours away
 };

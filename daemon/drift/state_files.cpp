@@ -73,6 +73,11 @@ base::Result<std::string> read_state(const host::Root& root, const std::string& 
   return host::read_all(fd.get(), path, kLongestState);
 }
 
+// Not of the disk, of rights or of memory, which may be better the next time. 0: no regular file.
+bool tells_of_the_file(int code) {
+  return code == 0 || code == ELOOP || code == EFBIG || code == ENXIO;
+}
+
 struct OnDisk {
   double written_at;
   std::string name;
@@ -91,6 +96,9 @@ LoadedState load_state(const host::Root& root, const std::string& directory, con
   const auto name = state_name(unit);
   const auto text = read_state(root, directory, name);
   if (!text && text.error().code == ENOENT) return {};
+  if (!text && !tells_of_the_file(text.error().code))
+    return {
+        .problem = text.error().message(), .path = fmt::format("{}/{}", directory, name), .is_unread = true};
   if (!text) return set_aside(root, directory, name, kCorrupt, text.error().message());
   auto parsed = parse_state(*text, unit);
   if (parsed) return {.history = std::move(*parsed)};

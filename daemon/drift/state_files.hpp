@@ -32,6 +32,7 @@ struct LoadedState {
   std::optional<UnitHistory> history;  // nothing: there is no file, or none that can be used
   std::string problem;                 // why it cannot be used, "" when there is no file or it is good
   std::string path;                    // with a problem: where the file is now
+  bool is_unread = false;              // the file may be good and could not be read: not to be written over
 };
 [[nodiscard]] LoadedState load_state(const host::Root& root, const std::string& directory,
                                      const std::string& unit);

@@ -208,7 +208,7 @@ UnitHistory::Facts facts_from(const json& from) {
   if (!from.at("pid").is_null()) {
     facts.key = LifeKey{.boot_id = from.at("boot_id").get<std::string>(),
                         .pid = count_from<std::uint32_t>(from.at("pid")),
-                        .start_ticks = from.at("start_ticks").get<std::uint64_t>()};
+                        .start_ticks = count_from<std::uint64_t>(from.at("start_ticks"))};
   }
   facts.started_at = figure_from(from.at("life_started_at"));
   facts.last_at = figure_from(from.at("last_sample_at"));
@@ -219,6 +219,17 @@ UnitHistory::Facts facts_from(const json& from) {
   return facts;
 }
 
+// What is ahead of the newest sample would never be reached, and hold a rule as it is for days.
+void check_times(const LifeState& life) {
+  const double uptime = life.memory.last_uptime;
+  if (uptime < 0) return;
+  const auto hours = static_cast<std::int64_t>(std::floor(uptime / kHour));
+  const bool fits = life.memory.hours() == hours && life.peaks.hourly_samples.end() <= hours &&
+                    life.peaks.hourly_at_peak.end() <= hours &&
+                    static_cast<double>(life.recent.running.part) <= uptime / kPart;
+  if (!fits) throw std::invalid_argument("times that do not fit together");
+}
+
 LifeState life_state_from(const json& from) {
   LifeState life;
   life.memory = series_from(from.at("memory"), life.memory);
@@ -226,6 +237,7 @@ LifeState life_state_from(const json& from) {
   life.peaks = peaks_from(from.at("peaks"));
   life.warm_floor = optional_amount_from(from.at("warm_floor"));
   life.roles = roles_from(from.at("roles"));
+  check_times(life);
   return life;
 }
 

@@ -50,13 +50,23 @@ Report UnitHistory::report() const {
   Report report = detector_.report();
   if (!report.known) return {};
   report.life_started_at = facts_.started_at;
+  add_lives(report);
+  return report;
+}
+
+Report UnitHistory::report_of_ended() const {
+  Report report;
+  add_lives(report);
+  return report;
+}
+
+void UnitHistory::add_lives(Report& report) const {
   report.lives = facts_.lives;
   std::vector<double> rates;
   for (const Life& one : facts_.lives) {
     if (one.growth_per_second) rates.push_back(*one.growth_per_second);
   }
   if (rates.size() >= kLeastLives) report.lives_growth_per_second = median(rates);
-  return report;
 }
 
 }  // namespace allocd::drift

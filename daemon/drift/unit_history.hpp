@@ -46,6 +46,8 @@ class UnitHistory {
   // was not taken in.
   bool feed(const LifeKey& key, double now, const Sample& sample);
   [[nodiscard]] Report report() const;
+  // While the unit has no process: of its ended lives alone.
+  [[nodiscard]] Report report_of_ended() const;
   void forget_now() { detector_.forget_now(); }
 
   [[nodiscard]] const Facts& facts() const { return facts_; }
@@ -54,6 +56,7 @@ class UnitHistory {
 
  private:
   void end_life();
+  void add_lives(Report& report) const;
 
   Facts facts_;
   Detector detector_;

@@ -71,14 +71,14 @@ void by_role(const Unit& unit, const Sink& out) {
 constexpr Row kRows[] = {
     {{"allocd_unit_drift_state", kGauge, Scope::unit, "unit,state",
       "1 for what days of samples say of the unit's memory, 0 for the others: too young for a verdict "
-      "(warming), no rule holds (normal), the last day rose and the day before did not (watch), slow or fast "
+      "(warming), no rule holds (normal), the last day rose (watch), slow or fast "
       "drift (drift), hours from its limit (exhaustion); no sample while the unit has no process",
       "verdict of the observer"},
      states},
     {{"allocd_unit_drift_rule_active", kGauge, Scope::unit, "unit,rule",
-      "1 if the rule holds: each of the last two days raised the floor (slow), the floor is above the "
-      "ceiling "
-      "of the day before (fast), the last two hours, extrapolated by four, pass the limit (exhaustion)",
+      "1 if the rule holds: each of the last two days raised the floor (slow), four hourly lows rose, the "
+      "first above every low of the day before (fast), the last two hours, extrapolated by four, pass the "
+      "limit (exhaustion)",
       "verdict of the observer"},
      rules},
     {{"allocd_unit_drift_kind", kGauge, Scope::unit, "unit,kind",
@@ -142,7 +142,7 @@ constexpr Row kRows[] = {
      lives},
     {{"allocd_unit_drift_lives_growth_bytes_per_second", kGauge, Scope::unit, "unit",
       "Median of how fast the floor grew within each of them: shows growth that restarts hide; no sample "
-      "while none lived long enough",
+      "with fewer than three that tell it",
       "state directory of the observer"},
      [](const Unit& u, const Sink& out) { out.add(u.drift.lives_growth_per_second); }},
     {{"allocd_unit_drift_role_floor_bytes", kGauge, Scope::role, "unit,role",

@@ -36,6 +36,12 @@ bool may_hide_a_limit(const snapshot::UnitCgroup& cgroup) {
   return true;
 }
 
+// What was available long ago would be a limit that grows with what the unit holds.
+bool is_stale(const snapshot::Node& node, double realtime) {
+  constexpr double kAtLeast = 60;
+  return node.read_at > 0 && realtime - node.read_at > std::max(kAtLeast, 3 * node.interval);
+}
+
 }  // namespace
 
 const snapshot::Process* find_main_process(const snapshot::Unit& unit) {
@@ -65,7 +71,7 @@ std::pair<LimitKind, std::optional<double>> find_memory_limit(const snapshot::Un
 }
 
 std::optional<DriftSample> make_drift_sample(const snapshot::Unit& unit, const snapshot::Snapshot& snapshot,
-                                             double since_boot) {
+                                             double since_boot, double realtime) {
   const auto* main = find_main_process(unit);
   if (main == nullptr) return std::nullopt;
   DriftSample made;
@@ -83,7 +89,9 @@ std::optional<DriftSample> make_drift_sample(const snapshot::Unit& unit, const s
   }
   made.sample.at_peak = peak > 0 && resident >= kAtPeak * peak;
   made.sample.memory = held.memory;
-  std::tie(made.sample.limit_kind, made.sample.limit) = find_memory_limit(unit.cgroup, snapshot.node, held);
+  static const snapshot::Node kUnread;
+  const auto& node = is_stale(snapshot.node, realtime) ? kUnread : snapshot.node;
+  std::tie(made.sample.limit_kind, made.sample.limit) = find_memory_limit(unit.cgroup, node, held);
   return made;
 }
 

@@ -20,10 +20,11 @@ struct DriftSample {
   drift::Sample sample;                  // without its roles: they are beside it
   std::vector<drift::RoleMemory> roles;  // in enum order
 };
-// `since_boot`: now, in seconds. Nothing when the unit has no process.
+// Now, in seconds since boot and since the epoch; the latter tells how old what is known of the machine is.
+// Nothing when the unit has no process.
 [[nodiscard]] std::optional<DriftSample> make_drift_sample(const snapshot::Unit& unit,
                                                            const snapshot::Snapshot& snapshot,
-                                                           double since_boot);
+                                                           double since_boot, double realtime);
 
 // What a unit holds, by what it is limited.
 struct Held {

@@ -29,6 +29,7 @@ constexpr double kPatience = 900;
 constexpr double kRememberUnseen = drift::kDay;
 constexpr std::size_t kMostUnits = 1024;
 constexpr double kRetry = 60;
+constexpr double kNextLoad = 60;
 constexpr double kFirstCleaning = drift::kHour;
 // What is due is written over so long, whatever the pace of samples: with 50 units and a sample each 10
 // seconds, one at a time.
@@ -60,7 +61,7 @@ DriftWatch::DriftWatch(const host::Root& root, std::string directory, host::Jour
 }
 
 void DriftWatch::follow(snapshot::Snapshot& snapshot, const IsWhole& is_whole, const DriftTime& now) {
-  const double since_last = now.since_boot - now_.since_boot;
+  const double since_last = now_.since_boot > 0 ? now.since_boot - now_.since_boot : 0;
   now_ = now;
   event_->clear();
   lane_.collect();
@@ -74,10 +75,15 @@ void DriftWatch::follow(snapshot::Snapshot& snapshot, const IsWhole& is_whole, c
 
 void DriftWatch::follow_unit(snapshot::Unit& unit, const snapshot::Snapshot& snapshot, bool is_whole,
                              const DriftTime& now) {
-  Entry& entry = entry_of(unit.name);
+  Entry& entry = entry_of(unit.name, now.since_boot);
   entry.seen_at = now.since_boot;
-  if (is_whole && !unit.up) return entry.history.forget_now();
-  auto made = is_whole ? make_drift_sample(unit, snapshot, now.since_boot) : std::nullopt;
+  if (entry.load_at) return;
+  if (is_whole && !unit.up) {
+    entry.history.forget_now();
+    unit.drift = entry.history.report_of_ended();
+    return;
+  }
+  auto made = is_whole ? make_drift_sample(unit, snapshot, now.since_boot, now.realtime) : std::nullopt;
   if (!made) {
     entry.history.forget_now();
     if (entry.fed_at > 0 && now.since_boot - entry.fed_at < kPatience) unit.drift = entry.history.report();
@@ -88,15 +94,26 @@ void DriftWatch::follow_unit(snapshot::Unit& unit, const snapshot::Snapshot& sna
   unit.drift = entry.history.report();
 }
 
-DriftWatch::Entry& DriftWatch::entry_of(const std::string& unit) {
-  const auto known = entries_.find(unit);
-  if (known != entries_.end()) return known->second;
-  auto loaded = directory_.empty() ? drift::LoadedState{} : drift::load_state(root_, directory_, unit);
-  if (!loaded.problem.empty()) note_aside(unit, loaded);
-  auto history = loaded.history ? std::move(*loaded.history) : drift::UnitHistory(unit);
-  auto& entry = entries_.emplace(unit, Entry(std::move(history))).first->second;
-  entry.saved_hour = entry.history.hours();
+DriftWatch::Entry& DriftWatch::entry_of(const std::string& unit, double now) {
+  const auto [found, is_new] = entries_.try_emplace(unit, drift::UnitHistory(unit));
+  auto& entry = found->second;
+  const bool is_time = is_new || (entry.load_at && now >= *entry.load_at);
+  if (is_time && !directory_.empty()) load(unit, entry, now);
   return entry;
+}
+
+// A file that may be good is waited for: what is learnt meanwhile would be written over it.
+void DriftWatch::load(const std::string& unit, Entry& entry, double now) {
+  auto loaded = drift::load_state(root_, directory_, unit);
+  if (loaded.is_unread) {
+    note_unread(unit, loaded, !entry.load_at);
+    entry.load_at = now + kNextLoad;
+    return;
+  }
+  entry.load_at.reset();
+  if (!loaded.problem.empty()) note_aside(unit, loaded);
+  if (loaded.history) entry.history = std::move(*loaded.history);
+  entry.saved_hour = entry.history.hours();
 }
 
 void DriftWatch::forget(double now) {
@@ -112,14 +129,19 @@ void DriftWatch::forget(double now) {
 
 void DriftWatch::start_work(double now, double since_last) {
   if (lane_.busy_since() || (retry_at_ && now < *retry_at_)) return;
+  // On a full disk old files may be what is in the way.
+  if (is_failing_ && start_cleaning(now)) return;
   std::vector<Write> due;
   for (const auto& [unit, entry] : entries_) {
-    const bool is_changed = entry.fed_at > entry.saved_at;
+    const bool is_changed = !entry.load_at && entry.fed_at > entry.saved_at;
     // When an hour of its life has ended, and once more when the unit is gone.
     const bool is_time = entry.history.hours() != entry.saved_hour || entry.seen_at != now;
     if (is_changed && is_time) due.push_back({unit, "", entry.fed_at, entry.history.hours()});
   }
-  if (due.empty()) return start_cleaning(now);
+  if (due.empty()) {
+    static_cast<void>(start_cleaning(now));
+    return;
+  }
   // Whoever comes after the last one that was written goes first.
   std::ranges::rotate(due,
                       std::ranges::find_if(due, [&](const Write& one) { return one.unit > last_unit_; }));
@@ -137,9 +159,9 @@ void DriftWatch::start_writing(std::vector<Write> writes) {
   });
 }
 
-void DriftWatch::start_cleaning(double now) {
+bool DriftWatch::start_cleaning(double now) {
   if (!clean_at_) clean_at_ = now + kFirstCleaning;
-  if (now < *clean_at_) return;
+  if (now < *clean_at_) return false;
   clean_at_ = now + drift::kDay;
   std::set<std::string> used;
   for (const auto& [unit, entry] : entries_) used.insert(drift::state_name(unit));
@@ -149,6 +171,7 @@ void DriftWatch::start_cleaning(double now) {
         root, directory, realtime, [&](const std::string& name) { return used.contains(name); });
     return {.error = removed ? "" : removed.error().message()};
   });
+  return true;
 }
 
 void DriftWatch::start_job(Work work) {
@@ -215,6 +238,19 @@ void DriftWatch::note_aside(const std::string& unit, const drift::LoadedState& l
       fmt::format("{}: what was known of its memory drift cannot be used ({}) and starts anew; the file "
                   "is now {}.",
                   unit, base::escape_for_terminal(loaded.problem), loaded.path),
+      {{"ALLOCD_UNIT", unit}, {"ALLOCD_PATH", loaded.path}, {"ALLOCD_CAUSE", loaded.problem}});
+}
+
+void DriftWatch::note_unread(const std::string& unit, const drift::LoadedState& loaded, bool is_first) {
+  ++collector_.errors;
+  collector_.success = false;
+  collector_.last_error = loaded.problem;
+  if (!is_first) return;
+  journal_.log(
+      Priority::warning, id::kDriftNotKept,
+      fmt::format("{}: what is known of its memory drift cannot be read ({}); it is left as it is and "
+                  "tried again.",
+                  unit, base::escape_for_terminal(loaded.problem)),
       {{"ALLOCD_UNIT", unit}, {"ALLOCD_PATH", loaded.path}, {"ALLOCD_CAUSE", loaded.problem}});
 }
 

@@ -57,6 +57,8 @@ class DriftWatch {
     // As it was last written: the newest sample in it, and the hour of life that ran.
     double saved_at = 0;
     std::int64_t saved_hour = 0;
+    std::optional<double>
+        load_at;  // its file could not be read and will be again then; until then nothing is known
   };
   struct Write {
     std::string unit;
@@ -68,19 +70,21 @@ class DriftWatch {
     std::vector<Write> written;  // those before the first that failed
     std::string error;           // of that one; "" for none
   };
-  Entry& entry_of(const std::string& unit);
+  Entry& entry_of(const std::string& unit, double now);
+  void load(const std::string& unit, Entry& entry, double now);
   void follow_unit(snapshot::Unit& unit, const snapshot::Snapshot& snapshot, bool is_whole,
                    const DriftTime& now);
   void forget(double now);
   void start_work(double now, double since_last);
   void start_writing(std::vector<Write> writes);
-  void start_cleaning(double now);
+  [[nodiscard]] bool start_cleaning(double now);  // whether it was time to
   using Work = std::function<Outcome(const host::Root&, const SideLane::StillWanted&)>;
   void start_job(Work work);
   static Outcome write_states(const host::Root& root, const std::string& directory,
                               const std::vector<Write>& writes, const std::function<bool()>& may_go_on);
   void take(const Outcome& outcome, const SideCost& cost);
   void note_aside(const std::string& unit, const drift::LoadedState& loaded);
+  void note_unread(const std::string& unit, const drift::LoadedState& loaded, bool is_first);
   void note_writing(const std::string& error);
 
   const host::Root& root_;

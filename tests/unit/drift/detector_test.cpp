@@ -92,6 +92,15 @@ TEST_CASE("exhaustion: 500 MB an hour is said hours before a limit of 8 GiB") {
   CHECK(report.time_to_limit.value() == Approx((8 * kGiB - *report.memory) / (500 * kPerHour)).epsilon(0.2));
 }
 
+TEST_CASE("exhaustion: a sample that could not be read does not end it") {
+  auto detector =
+      run(test::make_series({.leak = 500 * kPerHour, .noise = 20 * kMiB}, 7 * kHour, 60), 8 * kGiB);
+  REQUIRE(detector.report().exhaustion);
+  detector.forget_now();
+  CHECK(detector.report().exhaustion);
+  CHECK_FALSE(detector.report().memory);
+}
+
 TEST_CASE("exhaustion: not before 2.75 hours, and not of loading") {
   const auto loading = test::make_series({.base = 0, .leak = 2.4 * kGiB / 3600}, 3 * kHour, 10);
   const auto at = first(State::exhaustion, loading, 8 * kGiB);

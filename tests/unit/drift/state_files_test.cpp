@@ -12,6 +12,7 @@
 #include "drift/state_text.hpp"
 #include "support/box.hpp"
 #include "support/catch.hpp"
+#include "support/without_rights.hpp"
 
 using namespace allocd;
 using drift::load_state;
@@ -92,6 +93,21 @@ TEST_CASE("state files: one that cannot be used is set aside, and can be written
     REQUIRE(save_state(box.root(), "/box", kUnit, good));
     CHECK(load_state(box.root(), "/box", kUnit).history);
   }
+}
+
+TEST_CASE("state files: one that may be good and cannot be read stays where it is") {
+  const Box box;
+  const auto history = lived();
+  REQUIRE(save_state(box.root(), "/box", kUnit, drift::render_state(history)));
+  {
+    const test::WithoutRights nobody;
+    const auto refused = load_state(box.root(), "/box", kUnit);
+    CHECK(refused.is_unread);
+    CHECK_FALSE(refused.history);
+    CHECK(refused.problem.ends_with("Permission denied"));
+  }
+  CHECK(box.names() == std::vector{state_name(kUnit)});
+  CHECK(load_state(box.root(), "/box", kUnit).history->life() == history.life());
 }
 
 TEST_CASE("state files: what is no regular file is set aside unread") {

@@ -51,6 +51,12 @@ TEST_CASE("unit history: nightly restarts do not hide a leak: too short for a ve
   CHECK(last.ended_at - last.started_at == Approx(23.9 * kHour).margin(400));
   CHECK(last.warm_floor.value() > 4 * kGiB);
   CHECK(report.life_started_at > last.ended_at);
+  // While it is down, what is known is of the ended lives.
+  const auto down = history.report_of_ended();
+  CHECK_FALSE(down.known);
+  CHECK(down.lives == report.lives);
+  CHECK(down.lives_growth_per_second == report.lives_growth_per_second);
+  CHECK_FALSE(down.floor);
 }
 
 TEST_CASE("unit history: boot, process and start are one key; each of them ends a life") {

@@ -57,7 +57,7 @@ TEST_CASE("drift sample: memory is anonymous and swapped, of all roles; at its p
   unit.roles[1].memory = {.resident = 1000, .anonymous = 200, .swap = 20, .peak_resident = 1000};
   snapshot::Snapshot snapshot;
   snapshot.boot_id = "b007";
-  auto made = observer::make_drift_sample(unit, snapshot, 200);
+  auto made = observer::make_drift_sample(unit, snapshot, 200, 1000);
   REQUIRE(made);
   CHECK(made->key == drift::LifeKey{"b007", 20, 12'345});
   CHECK(made->sample.uptime == Approx(200 - 123.45));
@@ -66,9 +66,21 @@ TEST_CASE("drift sample: memory is anonymous and swapped, of all roles; at its p
         std::vector<drift::RoleMemory>{{engine::Role::api_server, 110}, {engine::Role::worker, 220}});
   CHECK(made->sample.at_peak);
   unit.roles[0].memory.resident = 950;
-  CHECK_FALSE(observer::make_drift_sample(unit, snapshot, 200)->sample.at_peak);
+  CHECK_FALSE(observer::make_drift_sample(unit, snapshot, 200, 1000)->sample.at_peak);
   unit.processes.clear();
-  CHECK_FALSE(observer::make_drift_sample(unit, snapshot, 200));
+  CHECK_FALSE(observer::make_drift_sample(unit, snapshot, 200, 1000));
+}
+
+TEST_CASE("drift sample: what the machine had long ago is no limit") {
+  snapshot::Unit unit;
+  unit.processes = {process(20, 12'345)};
+  unit.cgroup.state = CgroupMemoryState::controller_off;
+  snapshot::Snapshot snapshot;
+  snapshot.node = machine(1000, 300);
+  snapshot.node.read_at = 5000;
+  snapshot.node.interval = 60;
+  CHECK(observer::make_drift_sample(unit, snapshot, 200, 5180)->sample.limit == 300);
+  CHECK_FALSE(observer::make_drift_sample(unit, snapshot, 200, 5181)->sample.limit);
 }
 
 TEST_CASE("drift sample: the limit is the control group's, else what the machine has left; never a guess") {
