@@ -71,7 +71,8 @@ class UnitWriter:
     def _live(self, number: int, first: int, last: int) -> None:
         life, days = self.unit.lives[number], (last - first + 2 * STEP) / DAY
         seed = 100 * UNITS.index(self.unit) + number
-        made = shapes.series(life.shape, int(life.base * GIB), seed, days=days, step=STEP, rate_per_hour=life.leak * MIB)
+        begins = None if life.weekday is None else life.weekday * DAY
+        made = shapes.series(life.shape, int(life.base * GIB), seed, days=days, step=STEP, rate_per_hour=life.leak * MIB, begins=begins)
         self.memory += made.values[:(last - first) // STEP + 1]
         each_hour = verdicts(made.values, STEP, self.unit.limit * GIB)
         self.hours += [each_hour[at * STEP // 3600] for at in range((last - first) // STEP + 1)]
