@@ -176,6 +176,7 @@ TEST_CASE("page cache watch: a good read of one service does not hide a bad one 
   settings.services = {model_service("a", {"/m/a/1.gguf"}), model_service("b", {"/m/b/2.gguf"})};
   const auto now = Clock::now();
   watch.configure(settings, now);
+  std::filesystem::permissions(tree.path_of("/m/a/1.gguf"), std::filesystem::perms::none);
   {
     const test::WithoutRights nobody;  // threads that are started have no more than their parent
     run_once(watch, now);
