@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP face: GET and HEAD of the metrics, a landing page, /-/healthy and /-/ready.
 //
-// start() opens the sockets and its threads; the destructor ends both. Snapshots come from a source: the observer's
-// socket in the exporter, a file in tests.
-// A source that fails or is slow costs only the answers that need it. No TLS, no authentication.
+// start() opens the sockets and its threads; the destructor ends both. Snapshots come from a source: the
+// observer's socket in the exporter, a file in tests. A source that fails or is slow costs only the answers
+// that need it. No TLS, no authentication.
 #pragma once
 
 #include <memory>

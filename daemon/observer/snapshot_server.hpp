@@ -2,9 +2,10 @@
 // Serves the newest snapshot, whole or without processes, on a unix stream socket: connect, read to the end,
 // done.
 //
-// On the loop it is given, of one thread, and never blocking it: a reader that does not read is dropped after kDeadline, and of more than
-// kMaxReaders the oldest goes. Out of descriptors, it takes a rest from accepting. World-connectable: the
-// snapshot holds no command line and no environment but the two allocator variables.
+// On the loop it is given, of one thread, and never blocking it: a reader that does not read is dropped after
+// kDeadline, and of more than kMaxReaders the oldest goes. Out of descriptors, it takes a rest from
+// accepting. World-connectable: the snapshot holds no command line and no environment but the two allocator
+// variables.
 #pragma once
 
 #include <systemd/sd-event.h>
