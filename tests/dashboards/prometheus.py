@@ -99,8 +99,9 @@ def _await(address: str, process: subprocess.Popen) -> None:
         time.sleep(0.05)
 
 
-def promtool(*arguments: Any) -> None:
-    done = subprocess.run([TOOLS / "promtool", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def promtool(*arguments: Any, folder: pathlib.Path | None = None) -> None:
+    done = subprocess.run([TOOLS / "promtool", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          cwd=folder)
     assert done.returncode == 0, done.stdout[-2000:]
 
 
@@ -118,11 +119,13 @@ def make_blocks(folder: pathlib.Path) -> pathlib.Path:
 
 
 def record(data: pathlib.Path, rules: pathlib.Path) -> None:
+    """The file is given by its bare name: when in an interval a group is evaluated hangs on the name, and with that of a
+    temporary folder in it, one record would stand at other moments in each run than the one it is compared with."""
     from dataset import END, START  # pylint: disable=import-outside-toplevel
 
     with serve(data) as server:
         promtool("tsdb", "create-blocks-from", *ONE_BLOCK, "rules", f"--start={START + 1200}", f"--end={END}",
-                 f"--url={server.url}", f"--output-dir={data}", "--eval-interval=600s", rules)
+                 f"--url={server.url}", f"--output-dir={data.resolve()}", "--eval-interval=600s", rules.name, folder=rules.parent)
 
 
 def all_rules(but: str = "") -> list[dict]:

@@ -79,7 +79,7 @@ def test_stopped_and_started_while_a_reader_cannot_be_ended(held, allocd):
     settings = config(observe={"read_deadline": "200ms"}, **SERVICES)
     allocd.start(settings)
     # The lock is let go and taken again: which of allocd's looks (at once, at 2 s, at 30 s, then every 10 s) meets it is chance.
-    allocd.poll(lambda: allocd.snapshot()["own"]["evidence_deadlines"] >= 1, "a read is given up", HELD, timeout=90)
+    allocd.poll(lambda: allocd.snapshot()["own"]["evidence_deadlines"] >= 1, "a read is given up", HELD, timeout=240)
     first = allocd.snapshot()["own"]["pid"]
     # Four times TimeoutStopSec=.
     held.systemctl("stop", "allocd.service", timeout=100)
