@@ -261,7 +261,10 @@ TEST_CASE("drift watch: a file that cannot be used is set aside with a word, and
   rig.box.write("drift/" + name, "{\"schema_ver");
   (void)rig.follow_one(4 * kGiB, kStart + 5 * kHour + 60);
   CHECK(rig.journal.count(id::kDriftStateAside) == 2);
-  CHECK(rig.box.names("drift") == std::vector{name + ".corrupt", name + ".newer"});
+  // The unit's own file may be under way to its place.
+  const auto names = rig.box.names("drift");
+  CHECK(std::ranges::count(names, name + ".corrupt") == 1);
+  CHECK(std::ranges::count(names, name + ".newer") == 1);
   rig.save_all();
   CHECK(rig.box.names("drift") == std::vector{name, name + ".corrupt", name + ".newer"});
 }
