@@ -9,12 +9,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "drift/hourly_series.hpp"
 #include "drift/slot_ring.hpp"
 
 namespace allocd::drift {
 
 inline constexpr std::int64_t kPartsOfTwoHours = 24;
-inline constexpr double kPart = 300;  // seconds
 
 struct Line {
   double uptime = 0;  // the middle of what it was drawn through

@@ -9,7 +9,6 @@ namespace allocd::drift {
 
 namespace {
 
-constexpr double kPart = 300;
 constexpr int kLeastParts = 4;  // of 12; at the slowest pace that can be set, ten minutes, 6 are seen
 // What lies on two sides of such a gap is not smoothed together.
 constexpr double kLongestGap = 1800;

@@ -20,6 +20,7 @@ namespace allocd::drift {
 
 inline constexpr double kHour = 3600;
 inline constexpr double kDay = 24 * kHour;
+inline constexpr double kPart = 300;  // what an hour, and the line of the last two, are made of
 
 // The median of the newest five values, once there are five.
 struct MedianOfFive {

@@ -2,7 +2,6 @@
 #include "observer/observer.hpp"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
@@ -35,9 +34,6 @@ constexpr std::chrono::seconds kBusPatience{5};
 // News brings the next sample forward, at most this often.
 constexpr milliseconds kEarliestNext{1000};
 constexpr std::uint64_t kAccuracyUsec = 10'000;
-// What samples, documents and evidence took for a moment lies in holes between what stays; glibc gives only
-// the end of its heap back by itself. Costs less than a millisecond.
-constexpr std::uint64_t kSamplesBetweenTrims = 5;
 
 std::uint64_t to_usec(Clock::time_point at) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(at.time_since_epoch()).count());
@@ -266,7 +262,6 @@ void Observer::take_sample(double lateness) {
   const auto status = fmt::format("STATUS={}", render_status_line(snapshot));
   board_.publish(std::move(snapshot));
   sd_notify(0, status.c_str());  // what it says can be read
-  if (sequence_ % kSamplesBetweenTrims == 0) ::malloc_trim(0);
   if (!ready_) become_ready();
   follow_enforcement();
 }
